@@ -1,0 +1,91 @@
+//! `lock FILE -- CMD…`, like flock(1), and who holds a lock.
+
+use crate::args::Lock;
+use crate::failure::Failure;
+use crate::platform;
+use electrus::error::{Code, Error, Result};
+use electrus::lock::{ChildLock, FileLockManager, LockGuard, LockOptions, LockType, Timeout, VARIABLE};
+use electrus::path::Location;
+use electrus::progress::Progress;
+use electrus::wire;
+use serde_json::{Value, json};
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Runs a command under a file's lock; its exit status.
+pub fn run(options: &Lock) -> Result<u8, Failure> {
+    let location = Location::ordinary(&options.file)?;
+    let kind = if options.shared { LockType::Shared } else { LockType::Exclusive };
+    let child = Running::default();
+    let progress = Progress::new();
+    child.pass_signals_on(&progress);
+    let wanted = LockOptions {
+        timeout: Timeout::from_seconds(options.timeout)?,
+        progress: progress.clone(),
+        ..LockOptions::default()
+    };
+    let guard = match FileLockManager.acquire(&location, kind, &wanted) {
+        Err(error) if error.code() == Code::LockTimeout => return Err(Failure::LockTimeout(error)),
+        guard => guard?,
+    };
+    let (program, arguments) = options.command.split_first().ok_or_else(|| Error::new(Code::InvalidArgument))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let passed = passed_on(&guard)?;
+    if let Some(lock) = &passed {
+        command.env(VARIABLE, lock.value());
+    }
+    let status = child.run(&mut command, passed).map_err(|e| Error::io(e, program))?;
+    guard.release()?;
+    Ok(status)
+}
+
+/// The lock for the child's own use; none where programs inherit no descriptors.
+fn passed_on(guard: &LockGuard) -> Result<Option<ChildLock>> {
+    match guard.for_child() {
+        Err(error) if error.code() == Code::Unsupported => Ok(None),
+        lock => lock.map(Some),
+    }
+}
+
+/// The child, for as long as it may be sent signals.
+#[derive(Clone, Default)]
+struct Running(Arc<Mutex<Option<u32>>>);
+
+impl Running {
+    /// SIGTERM and SIGHUP reach the child; so does SIGINT, unless the terminal sent it to both of us. Before there is a
+    /// child they cancel the wait for the lock.
+    fn pass_signals_on(&self, progress: &Progress) {
+        let (child, progress) = (self.0.clone(), progress.clone());
+        platform::on_signal(move |asked| match *child.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(child) if !asked.by_terminal => platform::signal(child, asked),
+            Some(_) => {}
+            None => progress.cancel(),
+        });
+    }
+
+    fn run(&self, command: &mut Command, lock: Option<ChildLock>) -> std::io::Result<u8> {
+        let mut child: Child = {
+            let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let child = command.spawn()?;
+            *running = Some(child.id());
+            child
+        };
+        drop(lock); // only the child keeps the descriptor
+        platform::wait_for_end(&child)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(platform::status_of(child.wait()?))
+    }
+}
+
+/// Who holds a lock, as the operation `locks` tells it.
+pub fn holders(location: &Location) -> Result<Value> {
+    let locks = FileLockManager;
+    let holders: Vec<Value> = locks.holders(location)?.iter().map(wire::holder).collect();
+    let mut result = serde_json::Map::new();
+    wire::put_path(&mut result, "file_path", location.path());
+    result.insert("locked".into(), locks.is_locked(location)?.into());
+    result.insert("holders".into(), json!(holders));
+    result.insert("scope".into(), locks.scope().into());
+    Ok(Value::Object(result))
+}

@@ -1,0 +1,66 @@
+//! A streaming writer with everything that `secure_write` does.
+
+use crate::atomic::AtomicFile;
+use crate::error::{Code, Error, Result};
+use crate::path::Location;
+use crate::workspace::{ChangeOptions, Changed, Source, Spooled, Workspace};
+use std::io::{self, Write};
+
+/// Writes a file in pieces. Nothing is seen of it before [`commit`](SecureWriter::commit): then it is locked, versioned,
+/// verified and replaced as by `secure_write`. Dropping it leaves everything as it was.
+///
+/// ```no_run
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::workspace::{ChangeOptions, OpenOptions};
+/// use std::io::Write;
+///
+/// let handler = AdvancedFileHandler::open("my_project", &OpenOptions::default())?;
+/// let mut writer = handler.writer("large.csv", ChangeOptions::default())?;
+/// for row in 0..1_000_000 {
+///     writeln!(writer, "{row}").map_err(electrus::error::Error::from)?;
+/// }
+/// writer.commit()?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SecureWriter<'o> {
+    workspace: Workspace,
+    location: Location,
+    options: ChangeOptions<'o>,
+    temp: AtomicFile,
+}
+
+impl<'o> SecureWriter<'o> {
+    pub(super) fn open(
+        workspace: &Workspace,
+        location: Location,
+        options: ChangeOptions<'o>,
+    ) -> Result<SecureWriter<'o>> {
+        if workspace.options().read_only {
+            return Err(Error::message(Code::ReadOnly, "the folder was opened read-only").at(location.path()));
+        }
+        let temp = workspace.temp(&location, &options, None)?;
+        Ok(SecureWriter { workspace: workspace.clone(), location, options, temp })
+    }
+
+    /// Lets the content take the name, and its version its place in history.
+    pub fn commit(self) -> Result<Changed> {
+        self.workspace.write(self.location, Source::Spooled(Spooled(Box::new(self.temp))), self.options)
+    }
+
+    /// Gives up, and reports a failure to tidy up.
+    pub fn abort(self) -> Result<()> {
+        self.temp.abort()
+    }
+}
+
+impl Write for SecureWriter<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.options.progress.check().map_err(io::Error::from)?;
+        self.temp.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temp.flush()
+    }
+}

@@ -1,0 +1,98 @@
+//! What travels beside a request and a result.
+
+use crate::error::{Code, Error, Result};
+use crate::lock::{LockGuard, Owner};
+use crate::workspace::Source;
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Read;
+
+/// File contents on their way in and out, and locks that the caller holds. Requests and results name them by index.
+#[derive(Debug, Default)]
+pub struct Contents<'a> {
+    /// What requests mean with `"content": <index>`.
+    pub input: Vec<Input<'a>>,
+    /// What results mean with `"content": <index>`; operations append to it.
+    pub output: Vec<Output>,
+    /// What requests mean with `"lock": <index>`: run under this lock instead of taking one.
+    pub locks: Vec<&'a LockGuard>,
+    /// On whose behalf locks are taken; the calling thread unless given.
+    pub owner: Option<Owner>,
+}
+
+/// A content that goes in.
+pub enum Input<'a> {
+    /// In memory, borrowed or owned; several operations may name it.
+    Bytes(Cow<'a, [u8]>),
+    /// A stream; one operation may name it.
+    Reader(Box<dyn Read + Send + 'a>),
+    /// A stream that a call has taken.
+    Taken,
+}
+
+/// A content that comes out.
+pub enum Output {
+    /// In memory.
+    Bytes(Vec<u8>),
+    /// A stream that was too large for that; it fails with `changed_while_read` at its end if the file was changed in place.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Input::Reader(_) => f.write_str("a stream"),
+            Input::Taken => f.write_str("a stream that was taken"),
+        }
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Output::Stream(_) => f.write_str("a stream"),
+        }
+    }
+}
+
+impl<'a> Contents<'a> {
+    /// The lock of that index.
+    pub(super) fn lock(&self, index: usize) -> Result<&'a LockGuard> {
+        let missing = || Error::message(Code::InvalidArgument, format!("there is no lock {index} beside the request"));
+        self.locks.get(index).copied().ok_or_else(missing)
+    }
+
+    /// The content of that index: bytes are borrowed, a stream is taken.
+    pub(super) fn take(&mut self, index: usize) -> Result<Input<'_>> {
+        match self.input.get_mut(index).ok_or_else(|| no_content(index, "is not beside the request"))? {
+            Input::Bytes(bytes) => Ok(Input::Bytes(Cow::Borrowed(bytes))),
+            stream => stream.take(index),
+        }
+    }
+}
+
+pub(super) fn no_content(index: usize, why: &str) -> Error {
+    Error::message(Code::InvalidArgument, format!("content {index} {why}"))
+}
+
+impl<'a> Input<'a> {
+    /// The whole of it; a stream can be taken once.
+    pub(super) fn take(&mut self, index: usize) -> Result<Input<'a>> {
+        match std::mem::replace(self, Input::Taken) {
+            Input::Taken => Err(no_content(index, "is a stream that was taken: it serves one operation")),
+            content => Ok(content),
+        }
+    }
+}
+
+impl Input<'_> {
+    pub(super) fn source(&mut self) -> Result<Source<'_>> {
+        match self {
+            Input::Bytes(bytes) => Ok(Source::Bytes(bytes)),
+            Input::Reader(reader) => Ok(Source::Reader(&mut **reader)),
+            Input::Taken => Err(Error::new(Code::Internal)),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Every operation in one table, by name: what the command line, the C ABI and all bindings call.
+//!
+//! A request is one JSON object, a result another; file contents are never inside them but travel beside them in
+//! [`Contents`], named by index.
+
+pub mod abi;
+mod backup;
+mod batch;
+mod call;
+mod contents;
+mod fields;
+mod files;
+mod history;
+mod json;
+mod prepared;
+mod store;
+mod stream;
+mod table;
+mod transaction;
+
+pub use batch::{Batch, Done};
+pub use contents::{Contents, Input, Output};
+pub use table::OPERATIONS;
+
+use crate::error::{Code, Error, Result};
+use crate::handler::AdvancedFileHandler;
+use crate::progress::Progress;
+use crate::wire::{Field, Request};
+use call::Call;
+use serde_json::Value;
+use std::fmt;
+
+/// One row of the table.
+pub struct Operation {
+    /// The name that every face uses, in snake_case.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub doc: &'static str,
+    options: &'static [&'static [Field]],
+    results: &'static [&'static [Field]],
+    /// Whether it may stand in a batch.
+    pub batch: bool,
+    /// Whether it may touch any file or all of history, so that nothing of a batch runs beside it.
+    everything: bool,
+    /// Whether it may stand in a transaction.
+    pub transaction: bool,
+    /// Whether it changes anything: files, history or backups.
+    pub changes: bool,
+    run: Run,
+}
+
+type Run = fn(&mut Call<'_, '_>) -> Result<Value>;
+
+impl Operation {
+    const fn new(name: &'static str, run: Run, doc: &'static str) -> Operation {
+        Operation {
+            name,
+            doc,
+            options: &[],
+            results: &[],
+            batch: false,
+            everything: false,
+            transaction: false,
+            changes: false,
+            run,
+        }
+    }
+
+    const fn takes(mut self, options: &'static [&'static [Field]]) -> Operation {
+        self.options = options;
+        self
+    }
+
+    const fn gives(mut self, results: &'static [&'static [Field]]) -> Operation {
+        self.results = results;
+        self
+    }
+
+    const fn in_batch(mut self) -> Operation {
+        self.batch = true;
+        self
+    }
+
+    const fn in_batch_alone(mut self) -> Operation {
+        self.everything = true;
+        self.in_batch()
+    }
+
+    const fn in_transaction(mut self) -> Operation {
+        self.transaction = true;
+        self
+    }
+
+    const fn changes(mut self) -> Operation {
+        self.changes = true;
+        self
+    }
+
+    /// The keys of its requests.
+    pub fn options(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.options.iter().copied().flatten()
+    }
+
+    /// The keys of its results.
+    pub fn results(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.results.iter().copied().flatten()
+    }
+
+    /// The row of that name, or `unknown_option`.
+    pub fn find(name: &str) -> Result<&'static Operation> {
+        let unknown = || Error::message(Code::UnknownOption, format!("unknown operation: `{name}`"));
+        OPERATIONS.iter().find(|o| o.name == name).ok_or_else(unknown)
+    }
+
+    fn call(
+        &self,
+        handler: &AdvancedFileHandler,
+        request: Value,
+        contents: &mut Contents<'_>,
+        progress: &Progress,
+    ) -> Result<Value> {
+        let fields: Vec<Field> = self.options().copied().collect();
+        let request = Request::check(&fields, request)?;
+        (self.run)(&mut Call { handler, request, contents, progress })
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Operation").field(&self.name).finish()
+    }
+}
+
+/// Runs one operation of the table.
+///
+/// ```
+/// use electrus::{handler::AdvancedFileHandler, ops::{self, Contents, Input}, progress::Progress, workspace::OpenOptions};
+/// use serde_json::json;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let mut contents = Contents { input: vec![Input::Bytes(b"hello"[..].into())], ..Contents::default() };
+/// let request = json!({ "path": "a.txt", "content": 0 });
+/// let result = ops::dispatch(&handler, "write", request, &mut contents, &Progress::new())?;
+/// assert_eq!(result["version"], 1);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
+///
+/// # Errors
+/// `unknown_option` for an operation or key that does not exist, `invalid_argument` for a value of a wrong type, and
+/// whatever the operation itself meets; the error names the operation.
+pub fn dispatch(
+    handler: &AdvancedFileHandler,
+    operation: &str,
+    request: Value,
+    contents: &mut Contents<'_>,
+    progress: &Progress,
+) -> Result<Value> {
+    let operation = Operation::find(operation)?;
+    operation.call(handler, request, contents, progress).map_err(|e| e.during(operation.name))
+}

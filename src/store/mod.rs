@@ -1,0 +1,212 @@
+//! The store: versions and backups on disk, in one format (`docs/format.md`).
+//!
+//! Opened on a folder, it holds *contents* (chunked, deduplicated, compressed) and *records* about them: versions of
+//! files and snapshots of trees. Opening and writing cost the same whatever it holds.
+//!
+//! From leaf to face: `fields`, `record` (framing), `payload` (what records say), `chunker`, `codec`, `frame`, `scan`
+//! (a segment from front to back), `layout` (folders and names), `index`, `view` (what one process knows), `append`,
+//! `session`, `reader`, `history`; `verify`, `prune` and `repair` work on all of it; `active` remembers who is at work.
+
+mod active;
+mod append;
+mod chunker;
+mod codec;
+pub(crate) mod fields;
+mod frame;
+mod history;
+mod index;
+mod layout;
+mod model;
+pub(crate) mod payload;
+mod prune;
+mod reader;
+pub(crate) mod record;
+mod repair;
+mod rewrite;
+mod scan;
+mod session;
+mod side;
+mod verify;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use active::LeftFolders;
+pub use model::*;
+pub use reader::ContentReader;
+pub use session::Session;
+
+use crate::error::{Code, Error, Result};
+use crate::sys::{Dir, Locked};
+use layout::Layout;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use view::View;
+
+/// Whether this build cannot exclude other processes: it then writes only to segments of its own.
+const GUEST: bool = cfg!(any(feature = "process-locks", target_os = "wasi"));
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreOptions {
+    /// Readable and writable by the folder's group; else by its owner only.
+    pub group: bool,
+    /// Never write a byte, not even to create it.
+    pub read_only: bool,
+}
+
+/// An open store. `Send + Sync`; cheap to clone: clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Shared>);
+
+/// What clones and sessions of one open store share.
+#[derive(Debug)]
+struct Shared {
+    parent: Dir,
+    name: OsString,
+    path: PathBuf,
+    options: StoreOptions,
+    view: Mutex<Option<View>>,
+    /// How many sessions keep prune away, and the lock by which they do.
+    writers: Mutex<(usize, Option<Locked>)>,
+    frames: reader::FrameCache,
+    active: Mutex<active::Active>,
+    /// The guest segment of this process.
+    own: Mutex<Option<u64>>,
+}
+
+impl Store {
+    /// Opens the store `name` in `parent` (an open folder whose path is `path`). Nothing is created before the first write.
+    pub(crate) fn open(parent: &Dir, name: &str, path: &Path, options: StoreOptions) -> Result<Store> {
+        let parent = parent.try_clone().map_err(|e| Error::io(e, path))?;
+        Ok(Store(Arc::new(Shared {
+            parent,
+            name: name.into(),
+            path: path.join(name),
+            options,
+            view: Mutex::default(),
+            writers: Mutex::default(),
+            frames: reader::FrameCache::default(),
+            active: Mutex::default(),
+            own: Mutex::default(),
+        })))
+    }
+
+    /// Its path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Whether it exists on disk yet.
+    pub fn exists(&self) -> Result<bool> {
+        self.0.with_view(|view| Ok(view.is_some()))
+    }
+
+    /// Starts to write. Contents that are put are found again by others once [`Session::commit`] has returned.
+    pub fn begin(&self) -> Result<Session> {
+        Session::begin(self.0.clone())
+    }
+
+    /// Closes what this process holds open. Dropping the last clone does the same, without telling.
+    pub fn close(&self) -> Result<()> {
+        self.0.close_active()?;
+        *lock(&self.0.view) = None;
+        Ok(())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let _ = self.close_active(); // `close` tells of errors
+    }
+}
+
+impl Shared {
+    /// Looks at the store as it is now; `None` if there is none.
+    ///
+    /// A segment that is gone was pruned away since the index was read: that is read again, once.
+    fn with_view<R>(&self, mut look: impl FnMut(Option<&mut View>) -> Result<R>) -> Result<R> {
+        let mut guard = lock(&self.view);
+        match &mut *guard {
+            Some(view) => view.refresh()?,
+            empty => {
+                let layout = Layout::open(&self.parent, &self.name, &self.path, self.options)?;
+                *empty = layout.map(View::load).transpose()?;
+            }
+        }
+        match (look(guard.as_mut()), guard.as_mut()) {
+            (Err(e), Some(view)) if e.code() == Code::NotFound => {
+                view.reload()?;
+                look(Some(view))
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// As [`Shared::with_view`], creating the store if need be.
+    fn with_created_view<R>(&self, work: impl FnOnce(&mut View) -> Result<R>) -> Result<R> {
+        self.check_writable()?;
+        let mut guard = lock(&self.view);
+        if guard.is_none() {
+            let layout = match Layout::open(&self.parent, &self.name, &self.path, self.options)? {
+                Some(layout) => layout,
+                None => Layout::create(&self.parent, &self.name, &self.path, self.options)?,
+            };
+            *guard = Some(View::load(layout)?);
+        }
+        work(guard.as_mut().ok_or_else(|| Error::new(Code::Internal))?)
+    }
+
+    /// Looks at the store without reading on.
+    fn with_loaded_view<R>(&self, look: impl FnOnce(&mut View) -> Result<R>) -> Result<R> {
+        if let Some(view) = &mut *lock(&self.view) {
+            return look(view);
+        }
+        self.with_view(|_| Ok(()))?;
+        look(lock(&self.view).as_mut().ok_or_else(|| Error::new(Code::NoStore).at(&self.path))?)
+    }
+
+    /// Keeps prune away. Give it back with [`Shared::leave`].
+    fn enter(&self) -> Result<()> {
+        let mut writers = lock(&self.writers);
+        if writers.0 == 0 {
+            let file = self.with_created_view(|view| view.layout.lock_file("store.lock"))?;
+            let file = file.ok_or_else(|| Error::new(Code::ReadOnly).at(&self.path))?;
+            writers.1 = Some(Locked::wait(file, false).map_err(|e| append::busy(e, &self.path))?);
+        }
+        writers.0 += 1;
+        Ok(())
+    }
+
+    fn leave(&self) {
+        let mut writers = lock(&self.writers);
+        writers.0 = writers.0.saturating_sub(1);
+        if writers.0 == 0 {
+            writers.1 = None;
+        }
+    }
+
+    /// The store for this process alone: no writer, in this process or another. Waits a little, then `store_busy`.
+    fn exclude_writers(&self) -> Result<Locked> {
+        let mut file = self
+            .with_created_view(|view| view.layout.lock_file("store.lock"))?
+            .ok_or_else(|| Error::new(Code::ReadOnly).at(&self.path))?;
+        for _ in 0..1000 {
+            match Locked::attempt(file, true).map_err(|e| append::busy(e, &self.path))? {
+                Ok(locked) => return Ok(locked),
+                Err(back) => file = back,
+            }
+            if !cfg!(target_os = "wasi") {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        }
+        Err(Error::new(Code::StoreBusy).at(&self.path))
+    }
+}
+
+/// A panic elsewhere leaves nothing half-done that the next user could not read again from disk.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,264 @@
+//! `FileVersionManager`: the history of each file under a base folder.
+
+mod diff;
+mod retention;
+
+pub use retention::Retention;
+
+use crate::error::{Code, Error, Result};
+use crate::lock::{LockOptions, LockType};
+use crate::path::{Follow, Key, bytes_of, check_reserved};
+use crate::progress::Progress;
+use crate::store::{ContentReader, FileState, New, PrunePlan, PruneReport, RecordId, Version, VersionKind};
+use crate::store::{VerifyReport, Which};
+use crate::time::Timestamp;
+use crate::workspace::{ChangeOptions, Changed, Source, Workspace};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+/// Bytes of a tag, at most.
+const LONGEST_TAG: usize = 255;
+
+/// The history of each file under a base folder. `Send + Sync`, cheap to clone.
+///
+/// ```no_run
+/// use electrus::version::FileVersionManager;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Workspace};
+///
+/// let workspace = Workspace::open("my_project", &OpenOptions::default())?;
+/// let history = FileVersionManager::new(&workspace);
+/// let made = history.create_version("important_doc.txt", ChangeOptions::default())?;
+/// println!("version {:?}", made.version);
+/// for version in history.list_versions("important_doc.txt")? {
+///     println!("{} {} {}", version.number, version.kind.name(), version.created.to_rfc3339());
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileVersionManager {
+    workspace: Workspace,
+}
+
+impl FileVersionManager {
+    /// On an open workspace.
+    pub fn new(workspace: &Workspace) -> FileVersionManager {
+        FileVersionManager { workspace: workspace.clone() }
+    }
+
+    /// Records the file as it stands.
+    pub fn create_version(&self, name: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
+        let location = self.workspace.base().resolve(name, Follow::Whole)?;
+        self.workspace.snapshot(location, options)
+    }
+
+    /// Every file that has a history, in the order of its bytes.
+    pub fn files(&self) -> Result<Vec<Key>> {
+        self.workspace.store().keys()
+    }
+
+    /// All versions of a file, by number. A file without history has none; a name that never was is `not_found`.
+    pub fn list_versions(&self, name: impl AsRef<Path>) -> Result<Vec<Version>> {
+        let key = self.key(&name)?;
+        let mut versions = self.workspace.store().versions(&key)?;
+        if versions.is_empty() {
+            self.must_exist(name.as_ref())?;
+        }
+        versions.iter_mut().for_each(|version| version.landed = self.workspace.landed(version));
+        Ok(versions)
+    }
+
+    /// One version of a file.
+    pub fn version(&self, name: impl AsRef<Path>, which: &Which) -> Result<Version> {
+        let key = self.key(&name)?;
+        let version = self.workspace.store().version(&key, which).map_err(|e| e.at(name.as_ref()))?;
+        Ok(Version { landed: self.workspace.landed(&version), ..version })
+    }
+
+    /// What a person writes for a version: a number, a record's id, `newest`, or a tag.
+    pub fn which(&self, name: impl AsRef<Path>, text: &str) -> Result<Which> {
+        if text == "newest" {
+            return Ok(Which::Newest);
+        }
+        if let Ok(number) = text.parse() {
+            return Ok(Which::Number(number));
+        }
+        if let Some(record) = RecordId::parse(text) {
+            return Ok(Which::Record(record));
+        }
+        let versions = self.workspace.store().versions(&self.key(&name)?)?;
+        let tagged = versions.iter().find(|v| v.tags.iter().any(|tag| tag == text));
+        match tagged {
+            Some(version) => Ok(Which::Record(version.record)),
+            None => {
+                Err(Error::message(Code::VersionNotFound, format!("no version is tagged {text:?}")).at(name.as_ref()))
+            }
+        }
+    }
+
+    /// The bytes of a version, verified.
+    pub fn read_version(&self, name: impl AsRef<Path>, which: &Which) -> Result<Vec<u8>> {
+        let (_, mut reader) = self.open_version(&name, which)?;
+        let mut bytes = Vec::new();
+        let size = usize::try_from(reader.size()).map_err(|_| Error::new(Code::TooLarge).at(name.as_ref()))?;
+        bytes.try_reserve_exact(size).map_err(|_| Error::new(Code::OutOfMemory).at(name.as_ref()))?;
+        reader.read_to_end(&mut bytes).map_err(|e| Error::io(e, name.as_ref()))?;
+        Ok(bytes)
+    }
+
+    /// A version and a reader of its content, which verifies what it gives out.
+    pub fn open_version(&self, name: impl AsRef<Path>, which: &Which) -> Result<(Version, ContentReader)> {
+        let version = self.version(&name, which)?;
+        let state = with_content(&version).map_err(|e| e.at(name.as_ref()))?;
+        let reader = self.workspace.store().reader(&state.content).map_err(|e| e.at(name.as_ref()))?;
+        Ok((version, reader))
+    }
+
+    /// Puts a version back, at its own name or at another: verified before it replaces, atomic, and recorded as a new
+    /// version (kind `restore`). What it replaces is in history first. Permission bits come back with it; owners do not.
+    pub fn restore_version(
+        &self,
+        name: impl AsRef<Path>,
+        which: &Which,
+        to: Option<&Path>,
+        mut options: ChangeOptions<'_>,
+    ) -> Result<Changed> {
+        let version = self.version(&name, which)?;
+        let state = with_content(&version).map_err(|e| e.at(name.as_ref()))?;
+        let durable = options.durability == crate::atomic::Durability::Full;
+        let location = self.workspace.base().resolve_creating(to.unwrap_or(name.as_ref()), durable)?;
+        options.kind = VersionKind::Restore;
+        options.of = Some(version.number);
+        options.other = (*location.key() != version.key).then(|| version.key.clone());
+        options.mode = options.mode.or(match state.mode & 0o777 {
+            0 => None, // written where there are no permission bits
+            mode => Some(mode),
+        });
+        self.workspace.write(location, Source::Stored(state), options)
+    }
+
+    /// What changed from one version to another (or to the file as it is): a unified diff of text, or a sentence about
+    /// contents that are not text or too large to compare by lines. Empty if nothing did.
+    pub fn diff(&self, name: impl AsRef<Path>, from: &Which, to: Option<&Which>) -> Result<String> {
+        diff::diff(self, name.as_ref(), from, to)
+    }
+
+    /// Tags a version, or takes the tag away. A tag names one version of a file: to move it, take it away first.
+    pub fn tag(&self, name: impl AsRef<Path>, number: u64, tag: &str, set: bool) -> Result<()> {
+        check_tag(tag)?;
+        let key = self.key(&name)?;
+        let guard = match self.workspace.base().resolve(&name, Follow::Whole) {
+            Ok(file) => Some(self.workspace.acquire(&file, LockType::Exclusive, &LockOptions::default())?),
+            Err(_) => None, // its folder is gone, and nobody else writes there either
+        };
+        let version = self.version(&name, &Which::Number(number))?;
+        match (set, version.tags.iter().any(|t| t == tag)) {
+            (true, true) => return Ok(()),
+            (true, false) => self.tag_is_free(&key, tag).map_err(|e| e.at(name.as_ref()))?,
+            (false, true) => {}
+            (false, false) => {
+                let words = format!("version {number} has no tag {tag:?}");
+                return Err(Error::message(Code::VersionNotFound, words).at(name.as_ref()));
+            }
+        }
+        let record = New::Tag { key, number, tag: tag.to_owned(), set };
+        self.workspace.store().begin()?.commit(vec![record])?;
+        guard.map_or(Ok(()), |guard| guard.release())
+    }
+
+    fn tag_is_free(&self, key: &Key, tag: &str) -> Result<()> {
+        match self.workspace.store().versions(key)?.iter().find(|v| v.tags.iter().any(|t| t == tag)) {
+            Some(other) => {
+                Err(Error::message(Code::AlreadyExists, format!("version {} has the tag {tag:?}", other.number)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Removes versions that no rule keeps, of one file or of all. The newest version of a file, its newest content,
+    /// the tagged, those of which it is not known yet whether they landed, and those that an interrupted transaction
+    /// works from always stay.
+    pub fn prune(
+        &self,
+        name: Option<&Path>,
+        keep: &Retention,
+        break_leases: bool,
+        progress: &Progress,
+    ) -> Result<PruneReport> {
+        keep.check()?;
+        let only = name.map(|name| self.key(name)).transpose()?;
+        if let (Some(name), Some(key)) = (name, &only)
+            && self.workspace.store().newest(key)?.is_none()
+        {
+            self.must_exist(name)?;
+        }
+        self.workspace.flush_notes()?; // what is known to have landed decides what stays
+        let now = Timestamp::now();
+        self.workspace.store().prune(break_leases, progress, &mut |store| {
+            let keys = only.clone().map_or_else(|| store.keys(), |key| Ok(vec![key]))?;
+            let needed = crate::transaction::versions_needed(store)?;
+            let mut plan = PrunePlan::default();
+            for key in keys {
+                progress.check()?;
+                let mut versions = store.versions(&key)?;
+                let surplus = keep.surplus(&versions, now);
+                versions.retain(|v| surplus.contains(&v.record) && !needed.contains(&(key.clone(), v.number)));
+                plan.versions.extend(versions.iter().map(|v| v.record));
+            }
+            Ok(plan)
+        })
+    }
+
+    /// Reads every byte of the store and checks it; changes none.
+    pub fn verify(&self, progress: &Progress) -> Result<VerifyReport> {
+        self.workspace.store().verify(progress)
+    }
+
+    /// What a file is known by, also if it and its folder are gone.
+    pub fn key(&self, name: impl AsRef<Path>) -> Result<Key> {
+        match self.workspace.base().resolve(&name, Follow::Whole) {
+            Ok(location) => Ok(location.key().clone()),
+            Err(e) if matches!(e.code(), Code::NotFound | Code::NotADirectory) => {
+                as_written(self.workspace.base().path(), name.as_ref())?.ok_or(e)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn must_exist(&self, name: &Path) -> Result<()> {
+        let location = self.workspace.base().resolve(name, Follow::Whole)?;
+        location.dir().stat(location.name()).map(drop).map_err(|e| Error::io(e, location.path()))
+    }
+}
+
+/// The key of a plain name below the base.
+fn as_written(base: &Path, name: &Path) -> Result<Option<Key>> {
+    let below = if name.is_absolute() { name.strip_prefix(base).unwrap_or(name) } else { name };
+    let mut plain = PathBuf::new();
+    for part in below.components().filter(|part| *part != Component::CurDir) {
+        let Component::Normal(part) = part else { return Ok(None) };
+        check_reserved(part).map_err(|e| e.at(name))?;
+        plain.push(part);
+    }
+    Ok(Some(Key::from_bytes(bytes_of(plain.as_os_str()))))
+}
+
+/// The content of a version; one that says that the file is gone has none.
+fn with_content(version: &Version) -> Result<&FileState> {
+    version.file.as_ref().ok_or_else(|| {
+        let words = format!("version {} has no content: it says {}", version.number, version.kind.name());
+        Error::message(Code::VersionNotFound, words)
+    })
+}
+
+fn check_tag(tag: &str) -> Result<()> {
+    let words = if tag.is_empty() {
+        "a tag is not empty"
+    } else if tag.len() > LONGEST_TAG {
+        "a tag has at most 255 bytes"
+    } else if tag.chars().any(char::is_control) {
+        "a tag has no control characters"
+    } else {
+        return Ok(());
+    };
+    Err(Error::message(Code::InvalidArgument, words))
+}

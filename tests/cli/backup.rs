@@ -1,0 +1,159 @@
+//! backup create, list, show, verify, restore, prune.
+
+use crate::helper::{Base, Ran, WITH_SIGNALS, has, until_it_catches_signals};
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
+
+fn tree(base: &Base) {
+    base.file("docs/a.txt", "alpha");
+    base.file("docs/deep/b.txt", "beta");
+    base.file("docs/skip.tmp", "no");
+    std::fs::create_dir(base.join("docs/empty")).unwrap();
+    symlink("a.txt", base.join("docs/link")).unwrap();
+}
+
+fn same(base: &Base, a: &str, b: &str) {
+    let mut rsync = std::process::Command::new("rsync");
+    rsync.args(["-aHn", "--checksum", "--delete", "--itemize-changes"]);
+    let ran = Ran::of(rsync.arg(format!("{a}/")).arg(format!("{b}/")).current_dir(base.path())).ok();
+    assert_eq!(ran.text(), "", "{a} and {b} differ");
+}
+
+#[test]
+fn a_backup_comes_back_elsewhere_as_it_was() {
+    let base = Base::new();
+    tree(&base);
+    let result = base.run(["--json", "backup", "create", "--name", "first", "docs"]).document();
+    assert_eq!(result["name"], "first");
+    assert!(result["files"].as_array().unwrap().iter().any(|f| f["path"].as_str().unwrap().ends_with("a.txt")));
+    assert_eq!((result["file_count"].as_u64().is_some(), &result["total_size"]), (true, &11.into()));
+    base.run(["backup", "restore", "first", "--to", "out"]).ok();
+    same(&base, "docs", "out/docs");
+    base.run(["--json", "backup", "create", "--name", "first", "docs"]).refused(4, "already_exists");
+    base.run(["--json", "backup", "create", "nothing"]).refused(3, "not_found");
+    base.run(["--json", "backup", "restore", "nope"]).refused(3, "backup_not_found");
+}
+
+#[test]
+fn list_show_and_verify_tell_what_there_is() {
+    let base = Base::new();
+    tree(&base);
+    assert_eq!(base.run(["--json", "backup", "list"]).document()["backups"], serde_json::json!([]));
+    base.run(["backup", "create", "--name", "one", "--exclude", "*.tmp", "docs"]).ok();
+    let name = base.run(["--json", "backup", "create", "docs/a.txt"]).document()["name"].as_str().unwrap().to_owned();
+    let list = base.run(["--json", "backup", "list"]).document()["backups"].as_array().unwrap().clone();
+    assert_eq!(list.iter().map(|b| b["name"].as_str().unwrap()).collect::<Vec<_>>(), ["one", &name]);
+    assert!(list[0]["timestamp"].is_string() && list[0]["file_count"].is_u64() && list[0]["total_size"].is_u64());
+    let shown = base.run(["backup", "show", "one"]).ok().text();
+    assert!(shown.contains("docs/deep/b.txt") && !shown.contains("skip.tmp"), "{shown}");
+    assert_eq!(base.run(["--json", "backup", "verify"]).document()["ok"], true);
+    base.run(["backup", "verify", "one"]).ok();
+    base.run(["--json", "backup", "show", "nope"]).refused(3, "backup_not_found");
+    base.run(["--json", "backup", "verify", "nope"]).refused(3, "backup_not_found");
+}
+
+#[test]
+fn restore_in_place_refuses_to_overwrite_what_changed() {
+    let base = Base::new();
+    tree(&base);
+    base.run(["backup", "create", "--name", "b", "docs"]).ok();
+    base.file("docs/a.txt", "changed since");
+    std::fs::remove_file(base.join("docs/deep/b.txt")).unwrap();
+    base.run(["--json", "backup", "restore", "b"]).refused(4, "would_overwrite");
+    assert_eq!(base.content("docs/a.txt"), "changed since");
+    base.run(["backup", "restore", "b", "docs/deep"]).ok();
+    assert_eq!(base.content("docs/deep/b.txt"), "beta");
+    base.run(["backup", "restore", "b", "--overwrite"]).ok();
+    assert_eq!(base.content("docs/a.txt"), "alpha");
+    let kept = base.run(["--json", "versions", "docs/a.txt"]).document();
+    assert!(kept.to_string().contains("outside_edit"), "what it replaced is in the history: {kept}");
+}
+
+#[test]
+fn a_backup_folder_elsewhere_and_sources_outside_are_ordinary_paths() {
+    let base = Base::new();
+    tree(&base);
+    let other = Base::new();
+    other.file("x/y", "outside");
+    let dir = other.join("backups");
+    let outside = other.join("x");
+    let mut command = base.command(["backup", "--dir"]);
+    Ran::of(command.arg(&dir).args(["create", "--name", "b", "docs"]).arg(&outside)).ok();
+    assert!(dir.is_dir() && !base.join(".electrus/backups").exists());
+    let mut command = base.command(["backup", "--dir"]);
+    Ran::of(command.arg(&dir).args(["restore", "b", "--to"]).arg(other.join("out"))).ok();
+    let found: Vec<_> = walkdir::WalkDir::new(other.join("out")).into_iter().map(|e| e.unwrap().into_path()).collect();
+    assert!(found.iter().any(|p| p.ends_with("docs/a.txt")), "{found:?}");
+    assert!(found.iter().any(|p| p.ends_with("x/y")), "{found:?}");
+}
+
+#[test]
+fn words_for_people_count_what_was_done() {
+    let base = Base::new();
+    tree(&base);
+    base.sh("mkfifo docs/fifo").ok();
+    let ran = base.run(["backup", "create", "--name", "b", "docs"]).ok();
+    assert!(ran.text().starts_with("backup b: 4 files, 11 B ("), "{}", ran.text());
+    assert!(ran.errors().contains("docs/fifo: "), "{}", ran.errors());
+    base.file("docs/a.txt", "changed since");
+    let words = base.run(["backup", "restore", "b"]).status(4).errors();
+    assert!(words.contains("docs/a.txt") && words.contains("--overwrite"), "{words}");
+    let words = base.run(["backup", "restore", "b", "--overwrite"]).ok().text();
+    assert!(words.starts_with("restored backup b: 1 file") && words.contains("history"), "{words}");
+    assert!(base.run(["backup", "verify", "b"]).ok().text().starts_with("ok: nothing is damaged"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_and_the_answer_is_no() {
+    let base = Base::new();
+    tree(&base);
+    base.sh("chmod 000 docs/a.txt").ok();
+    if std::fs::read(base.join("docs/a.txt")).is_ok() {
+        // Root reads everything: an ordinary user tries in our place.
+        if !has("setpriv") {
+            return;
+        }
+        base.sh("chmod 777 . docs docs/deep; chown -R 65534 .").ok();
+        let program = base.join("electrus");
+        std::fs::copy(crate::helper::PROGRAM, &program).unwrap();
+        base.sh("chmod 755 electrus").ok();
+        let ran = base.sh("setpriv --reuid 65534 --regid 65534 --clear-groups ./electrus backup create --name b docs");
+        assert_eq!(ran.status, 1, "{}{}", ran.text(), ran.errors());
+        assert!(ran.errors().contains("docs/a.txt"), "{}", ran.errors());
+        return;
+    }
+    let ran = base.run(["backup", "create", "--name", "b", "docs"]).status(1);
+    assert!(ran.errors().contains("docs/a.txt"), "{}", ran.errors());
+}
+
+#[test]
+fn ctrl_c_during_a_backup_leaves_none() {
+    let base = Base::new();
+    for n in 0..4 {
+        let file = std::fs::File::create(base.join(format!("big{n}"))).unwrap();
+        file.set_len(1 << 31).unwrap(); // sparse: slow to read, quick to make
+    }
+    let mut command = base.shell(&format!("{WITH_SIGNALS} backup create --name b ."));
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    until_it_catches_signals(child.id());
+    base.sh(&format!("kill -INT {}", child.id())).ok();
+    assert_eq!(child.wait().unwrap().code(), Some(11));
+    assert_eq!(base.run(["--json", "backup", "list"]).document()["backups"], serde_json::json!([]));
+    base.run(["verify"]).ok();
+}
+
+#[test]
+fn prune_keeps_the_last() {
+    let base = Base::new();
+    tree(&base);
+    for n in 1..=3 {
+        base.file("docs/a.txt", format!("content {n}"));
+        base.run(["backup", "create", "--name", &format!("b{n}"), "docs"]).ok();
+    }
+    let result = base.run(["--json", "backup", "prune", "--keep-last", "1"]).document();
+    assert_eq!(result["backups"], 2);
+    let list = base.run(["--json", "backup", "list"]).document();
+    assert_eq!(list["backups"][0]["name"], "b3");
+    base.run(["backup", "verify"]).ok();
+    base.run(["--json", "backup", "prune"]).refused(2, "invalid_argument");
+}
