@@ -3,7 +3,7 @@
 use crate::atomic::AtomicFile;
 use crate::error::{Code, Error, Result};
 use crate::path::Location;
-use crate::workspace::{ChangeOptions, Changed, Source, Spooled, Workspace};
+use crate::workspace::{ChangeOptions, Changed, Hold, Source, Spooled, Workspace};
 use std::io::{self, Write};
 
 /// Writes a file in pieces. Nothing is seen of it before [`commit`](SecureWriter::commit): then it is locked, versioned,
@@ -41,6 +41,15 @@ impl<'o> SecureWriter<'o> {
         }
         let temp = workspace.temp(&location, &options, None)?;
         Ok(SecureWriter { workspace: workspace.clone(), location, options, temp })
+    }
+
+    /// The same writer, to be committed under another lock.
+    pub fn under<'n>(self, hold: Hold<'n>) -> SecureWriter<'n>
+    where
+        'o: 'n,
+    {
+        let options: ChangeOptions<'n> = self.options;
+        SecureWriter { options: ChangeOptions { hold, ..options }, ..self }
     }
 
     /// Lets the content take the name, and its version its place in history.

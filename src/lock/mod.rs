@@ -143,10 +143,25 @@ impl Owner {
     /// A new owner, for callers whose tasks are not threads.
     #[allow(clippy::new_without_default)] // the default is the thread
     pub fn new() -> Owner {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Owner(NEXT.fetch_add(1, Relaxed))
+        Owner(OWNERS.fetch_add(1, Relaxed) + 1)
+    }
+
+    /// Its number, for callers that keep owners as numbers.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The owner of that number; `invalid_argument` if this process never made one of it.
+    pub fn of(number: u64) -> Result<Owner> {
+        match number {
+            1.. if number <= OWNERS.load(Relaxed) => Ok(Owner(number)),
+            _ => Err(Error::message(Code::InvalidArgument, format!("there is no owner {number}"))),
+        }
     }
 }
+
+/// How many there have been.
+static OWNERS: AtomicU64 = AtomicU64::new(0);
 
 impl Default for Owner {
     fn default() -> Owner {

@@ -9,6 +9,7 @@ use super::sidecar::Identity;
 use super::wait::{CHECK, Patience};
 use super::{LockType, Owner};
 use crate::error::{Code, Error, Result};
+use crate::process::PerProcess;
 use crate::sys::{self, sharing::Watcher};
 use crate::time::Timestamp;
 use std::collections::{HashMap, VecDeque};
@@ -24,8 +25,6 @@ pub(super) struct Registry {
     pub records: Prepared,
     watchers: Mutex<Vec<Watcher>>,
     inherited: OnceLock<Vec<Inherited>>,
-    /// Of a child that was forked from this process.
-    child: OnceLock<Box<Registry>>,
 }
 
 #[derive(Debug, Default)]
@@ -78,13 +77,8 @@ struct Waiting {
 impl Registry {
     /// That of the process that asks.
     pub fn here() -> &'static Registry {
-        static ROOT: OnceLock<Registry> = OnceLock::new();
-        let generation = sys::process_generation();
-        let mut registry = ROOT.get_or_init(|| Registry::new(generation));
-        while registry.generation != generation {
-            registry = registry.child.get_or_init(|| Box::new(Registry::new(generation)));
-        }
-        registry
+        static REGISTRY: PerProcess<Registry> = PerProcess::new();
+        REGISTRY.get(Registry::new)
     }
 
     fn new(generation: u64) -> Registry {
@@ -95,7 +89,6 @@ impl Registry {
             records: Prepared::default(),
             watchers: Mutex::default(),
             inherited: OnceLock::new(),
-            child: OnceLock::new(),
         }
     }
 

@@ -35,8 +35,8 @@ impl<'c, 'a> Call<'c, 'a> {
     }
 
     fn hold(&self) -> Result<Hold<'a>> {
-        match self.request.size("lock")? {
-            Some(index) => Ok(Hold::Use(self.contents.lock(index)?)),
+        match self.request.count("lock") {
+            Some(number) => Ok(Hold::Use(self.contents.lock(number)?)),
             None => Ok(Hold::Take(self.lock_options()?)),
         }
     }

@@ -7,15 +7,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
-/// File contents on their way in and out, and locks that the caller holds. Requests and results name them by index.
+/// File contents on their way in and out, named by index, and locks that the caller holds, by numbers of its own.
 #[derive(Debug, Default)]
 pub struct Contents<'a> {
     /// What requests mean with `"content": <index>`.
     pub input: Vec<Input<'a>>,
     /// What results mean with `"content": <index>`; operations append to it.
     pub output: Vec<Output>,
-    /// What requests mean with `"lock": <index>`: run under this lock instead of taking one.
-    pub locks: Vec<&'a LockGuard>,
+    /// What requests mean with `"lock": <number>`: run under the lock that has this number here instead of taking one.
+    pub locks: Vec<(u64, &'a LockGuard)>,
     /// On whose behalf locks are taken; the calling thread unless given.
     pub owner: Option<Owner>,
 }
@@ -38,6 +38,20 @@ pub enum Output {
     Stream(Box<dyn Read + Send>),
 }
 
+impl Output {
+    /// All of it, in memory.
+    pub fn into_bytes(self) -> Result<Vec<u8>> {
+        match self {
+            Output::Bytes(bytes) => Ok(bytes),
+            Output::Stream(mut stream) => {
+                let mut bytes = Vec::new();
+                stream.read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Input<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,10 +72,10 @@ impl fmt::Debug for Output {
 }
 
 impl<'a> Contents<'a> {
-    /// The lock of that index.
-    pub(super) fn lock(&self, index: usize) -> Result<&'a LockGuard> {
-        let missing = || Error::message(Code::InvalidArgument, format!("there is no lock {index} beside the request"));
-        self.locks.get(index).copied().ok_or_else(missing)
+    /// The lock of that number.
+    pub(super) fn lock(&self, number: u64) -> Result<&'a LockGuard> {
+        let missing = || Error::message(Code::InvalidArgument, format!("there is no lock {number} beside the request"));
+        self.locks.iter().find(|(known, _)| *known == number).map(|(_, guard)| *guard).ok_or_else(missing)
     }
 
     /// The content of that index: bytes are borrowed, a stream is taken.

@@ -96,6 +96,11 @@ pub const RESULTS: &[Field] = &[Field::always(
 
 pub const BACKUP_NAME: &[Field] = &[Field::always("name", Text, "The backup.")];
 
+pub const RESTORED_PART: &[Field] = &[
+    Field::sometimes("to", Path, "A folder (an ordinary path); where the files came from unless given."),
+    Field::sometimes("paths", Paths, "A part: these files and folders; everything unless given."),
+];
+
 const BACKUP_KEYS: &[Field] = &[
     Field::always(
         "files",

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use crate::error::{Code, Error, Result};
-use crate::version::{FileVersionManager, Retention};
+use crate::version::FileVersionManager;
 use crate::wire;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -10,15 +10,6 @@ use std::path::{Path, PathBuf};
 impl Call<'_, '_> {
     fn history(&self) -> FileVersionManager {
         FileVersionManager::new(self.handler.workspace())
-    }
-
-    /// What retention keeps.
-    pub fn retention(&self) -> Result<Retention> {
-        Ok(Retention {
-            keep_last: self.request.count("keep_last"),
-            keep_within: self.request.duration("keep_within")?,
-            keep_under: self.request.count("keep_under"),
-        })
     }
 
     /// The full path of a file, also if it and its folder are gone.
@@ -87,6 +78,6 @@ pub fn tag(call: &mut Call<'_, '_>) -> Result<Value> {
 pub fn prune(call: &mut Call<'_, '_>) -> Result<Value> {
     let name = call.request.path("path")?;
     let break_leases = call.request.flag("break_leases") == Some(true);
-    let report = call.history().prune(name.as_deref(), &call.retention()?, break_leases, call.progress)?;
+    let report = call.history().prune(name.as_deref(), &call.request.retention()?, break_leases, call.progress)?;
     Ok(Value::Object(wire::pruned(&report)))
 }

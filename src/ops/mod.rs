@@ -22,10 +22,12 @@ pub use batch::{Batch, Done};
 pub use contents::{Contents, Input, Output};
 pub use table::OPERATIONS;
 
+use crate::backup::BackupManager;
 use crate::error::{Code, Error, Result};
 use crate::handler::AdvancedFileHandler;
 use crate::progress::Progress;
 use crate::wire::{Field, Request};
+use backup::BackupCall;
 use call::Call;
 use serde_json::Value;
 use std::fmt;
@@ -49,10 +51,27 @@ pub struct Operation {
     run: Run,
 }
 
-type Run = fn(&mut Call<'_, '_>) -> Result<Value>;
+/// What runs it: on a handler, or on its backups, which may be a folder of their own.
+#[derive(Clone, Copy)]
+enum Run {
+    Handler(fn(&mut Call<'_, '_>) -> Result<Value>),
+    Backups(fn(&mut BackupCall<'_, '_>) -> Result<Value>),
+}
 
 impl Operation {
-    const fn new(name: &'static str, run: Run, doc: &'static str) -> Operation {
+    const fn new(name: &'static str, run: fn(&mut Call<'_, '_>) -> Result<Value>, doc: &'static str) -> Operation {
+        Operation::row(name, Run::Handler(run), doc)
+    }
+
+    const fn on_backups(
+        name: &'static str,
+        run: fn(&mut BackupCall<'_, '_>) -> Result<Value>,
+        doc: &'static str,
+    ) -> Operation {
+        Operation::row(name, Run::Backups(run), doc)
+    }
+
+    const fn row(name: &'static str, run: Run, doc: &'static str) -> Operation {
         Operation {
             name,
             doc,
@@ -119,9 +138,29 @@ impl Operation {
         contents: &mut Contents<'_>,
         progress: &Progress,
     ) -> Result<Value> {
+        let request = self.check(request)?;
+        self.run(&mut Call { handler, request, contents, progress })
+    }
+
+    /// A request with the keys that this operation takes.
+    fn check(&self, request: Value) -> Result<Request> {
         let fields: Vec<Field> = self.options().copied().collect();
-        let request = Request::check(&fields, request)?;
-        (self.run)(&mut Call { handler, request, contents, progress })
+        Request::check(&fields, request)
+    }
+
+    fn run(&self, call: &mut Call<'_, '_>) -> Result<Value> {
+        match self.run {
+            Run::Handler(run) => run(call),
+            Run::Backups(run) => {
+                let backups = call.handler.backups()?;
+                run(&mut BackupCall {
+                    backups: &backups,
+                    request: &call.request,
+                    contents: call.contents,
+                    progress: call.progress,
+                })
+            }
+        }
     }
 }
 
@@ -158,4 +197,23 @@ pub fn dispatch(
 ) -> Result<Value> {
     let operation = Operation::find(operation)?;
     operation.call(handler, request, contents, progress).map_err(|e| e.during(operation.name))
+}
+
+/// Runs one operation on backups in a folder of their own, as [`dispatch`] does on those of a handler.
+///
+/// # Errors
+/// As `dispatch`; `invalid_argument` for an operation that is not on backups.
+pub fn dispatch_on_backups(
+    backups: &BackupManager,
+    operation: &str,
+    request: Value,
+    contents: &mut Contents<'_>,
+    progress: &Progress,
+) -> Result<Value> {
+    let operation = Operation::find(operation)?;
+    let Run::Backups(run) = operation.run else {
+        return Err(Error::message(Code::InvalidArgument, format!("`{}` is not on backups", operation.name)));
+    };
+    let mut call = |request: &Request| run(&mut BackupCall { backups, request, contents, progress });
+    operation.check(request).and_then(|request| call(&request)).map_err(|e| e.during(operation.name))
 }

@@ -11,7 +11,7 @@ use crate::handler::AdvancedFileHandler;
 use crate::lock::{LockGuard, Owner};
 use crate::path::{Base, Follow, Key, bytes_of};
 use crate::progress::Progress;
-use crate::wire::{Field, Object, Request, Type};
+use crate::wire::{Object, Request, Type};
 use crate::workspace::{Change, Source};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ pub struct Prepared<'b> {
 impl<'b> Prepared<'b> {
     pub fn run(mut self, handler: &AdvancedFileHandler, progress: &Progress) -> Result<Done> {
         let mut call = Call { handler, request: self.request, contents: &mut self.contents, progress };
-        match (self.operation.run)(&mut call).map_err(|e| e.during(self.operation.name))? {
+        match self.operation.run(&mut call).map_err(|e| e.during(self.operation.name))? {
             Value::Object(result) => Ok(Done { result, output: self.contents.output }),
             _ => Err(Error::new(Code::Internal)),
         }
@@ -99,7 +99,7 @@ fn as_written(base: &Base, name: &Path) -> Key {
 /// Contents beside a batch, handed out to the operations that name them. Streams go with the call, used or not.
 pub struct Sources<'b> {
     inputs: Vec<Beside<'b>>,
-    locks: Vec<&'b LockGuard>,
+    locks: Vec<(u64, &'b LockGuard)>,
     owner: Owner,
 }
 
@@ -136,10 +136,9 @@ impl<'b> Sources<'b> {
         if !allowed(operation) {
             return Err(Error::message(Code::InvalidArgument, format!("`{}` cannot stand here", operation.name)));
         }
-        let fields: Vec<Field> = operation.options().copied().collect();
-        let mut request = Request::check(&fields, request)?;
+        let mut request = operation.check(request)?;
         let mut contents = Contents { locks: self.locks.clone(), owner: Some(self.owner), ..Contents::default() };
-        for field in fields.iter().filter(|f| f.kind == Type::Content) {
+        for field in operation.options().filter(|f| f.kind == Type::Content) {
             let Some(index) = request.size(field.key)? else { continue };
             request.set(field.key, contents.input.len().into());
             contents.input.push(self.take(index)?);

@@ -278,7 +278,7 @@ pub static OPERATIONS: &[Operation] = &[
     .gives(CHANGED)
     .changes()
     .in_batch(),
-    Operation::new(
+    Operation::on_backups(
         "backup_create",
         backup::create,
         "Backs files and folders up under a new name; what did not change is not stored again.",
@@ -292,14 +292,28 @@ pub static OPERATIONS: &[Operation] = &[
     .gives(BACKUP_MADE)
     .changes()
     .in_batch_alone(),
-    Operation::new("backup_list", backup::list, "Every backup, by time.")
+    Operation::on_backups("backup_list", backup::list, "Every backup, by time.")
         .gives(&[&[Field::always("backups", List, "Each: `name`, `timestamp`, `file_count`, `total_size`.")]])
         .in_batch_alone(),
-    Operation::new("backup_show", backup::show, "What a backup holds.")
+    Operation::on_backups("backup_show", backup::show, "What a backup holds.")
         .takes(&[BACKUP_NAME])
         .gives(BACKUP)
         .in_batch_alone(),
-    Operation::new("backup_verify", backup::verify, "Reads and checks every byte of a backup, or of all.")
+    Operation::on_backups("backup_read", backup::read, "Reads one file of a backup, verified.")
+        .takes(&[
+            BACKUP_NAME,
+            &[Field::always("path", Path, "The file, as `backup_show` names it.")],
+            ALGORITHM,
+        ])
+        .gives(&[
+            BACKUP_NAME,
+            &[Field::always("path", Path, "The file.")],
+            SIZE,
+            DIGEST,
+            &[Field::always("content", Content, "The content.")],
+        ])
+        .in_batch_alone(),
+    Operation::on_backups("backup_verify", backup::verify, "Reads and checks every byte of a backup, or of all.")
         .takes(&[&[Field::sometimes("name", Text, "The backup; all of them unless given.")]])
         .gives(&[&[
             Field::always("ok", Flag, "Whether nothing is damaged."),
@@ -313,7 +327,7 @@ pub static OPERATIONS: &[Operation] = &[
             Field::always("bytes", Count, "Bytes of them."),
         ]])
         .in_batch_alone(),
-    Operation::new(
+    Operation::on_backups(
         "backup_restore",
         backup::restore,
         "Restores a backup or a part of it, to its place or elsewhere; what it replaces is in history first.",
@@ -321,10 +335,9 @@ pub static OPERATIONS: &[Operation] = &[
     .takes(&[
         BACKUP_NAME,
         &[
-            Field::sometimes("to", Path, "A folder (an ordinary path); where the files came from unless given."),
             Field::default("overwrite", Flag, "false", "Overwrite files that have changed since; refused otherwise."),
-            Field::sometimes("paths", Paths, "A part: these files and folders; everything unless given."),
         ],
+        RESTORED_PART,
     ])
     .gives(&[
         BACKUP_NAME,
@@ -339,7 +352,18 @@ pub static OPERATIONS: &[Operation] = &[
     ])
     .changes()
     .in_batch_alone(),
-    Operation::new("backup_prune", backup::prune, "Removes backups that no rule keeps; the newest stays.")
+    Operation::on_backups(
+        "backup_conflicts",
+        backup::conflicts,
+        "What stands in the way of a restore; nothing is changed.",
+    )
+    .takes(&[BACKUP_NAME, RESTORED_PART])
+    .gives(&[
+        BACKUP_NAME,
+        &[Field::always("conflicts", List, "Each: `path`, `what` is there, whether `can_overwrite` helps.")],
+    ])
+    .in_batch_alone(),
+    Operation::on_backups("backup_prune", backup::prune, "Removes backups that no rule keeps; the newest stays.")
         .takes(&[RETENTION, BREAK_LEASES])
         .gives(&[&[Field::always("backups", Count, "Backups removed.")], SPACE])
         .changes()

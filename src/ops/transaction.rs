@@ -59,7 +59,7 @@ fn agrees(call: &Call<'_, '_>, operation: &Value) -> Result<()> {
 
 /// The lock that the caller holds for an operation.
 fn held<'b>(operation: &Prepared<'b>) -> Result<Option<&'b LockGuard>> {
-    operation.request.size("lock")?.map(|index| operation.contents.lock(index)).transpose()
+    operation.request.count("lock").map(|number| operation.contents.lock(number)).transpose()
 }
 
 fn stage<'t>(transaction: &mut Transaction<'t>, operation: &'t mut Prepared<'_>) -> Result<()> {

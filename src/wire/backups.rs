@@ -1,7 +1,7 @@
 //! Results about backups.
 
 use super::{Object, put_path};
-use crate::backup::{BackupEntry, BackupInfo, BackupSummary, BackupVerify, RestoreReport, Warning};
+use crate::backup::{BackupEntry, BackupInfo, BackupSummary, BackupVerify, Conflict, RestoreReport, Warning};
 use crate::store::PruneReport;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -101,6 +101,15 @@ pub fn backup_restored(report: &RestoreReport) -> Object {
 fn named(path: &Path) -> Value {
     let mut object = Object::new();
     put_path(&mut object, "path", path);
+    Value::Object(object)
+}
+
+/// What stands in the way of a restore.
+pub fn conflict(conflict: &Conflict) -> Value {
+    let mut object = Object::new();
+    put_path(&mut object, "path", &conflict.path);
+    object.insert("what".into(), conflict.what.into());
+    object.insert("can_overwrite".into(), conflict.can_overwrite.into());
     Value::Object(object)
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::lock::Timeout;
 use crate::path::Key;
 use crate::store::{RecordId, Which};
+use crate::version::Retention;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub enum Type {
     Mode,
     /// The index of a content beside the request or result.
     Content,
-    /// The index of a lock beside the request.
+    /// The number of a lock beside the request.
     Lock,
     /// Any JSON value, null included.
     Json,
@@ -97,7 +98,7 @@ impl Type {
             Type::Durability => ("durability", "\"full\", \"data\" or \"none\""),
             Type::Mode => ("mode", "permission bits as octal text, as in \"644\""),
             Type::Content => ("content", "the index of a content"),
-            Type::Lock => ("lock", "the index of a lock"),
+            Type::Lock => ("lock", "the number of a lock"),
             Type::Json => ("json", "any JSON value"),
             Type::Operations => ("operations", "a list of objects"),
             Type::Time => ("time", "a time as RFC 3339"),
@@ -334,6 +335,15 @@ impl Request {
         let wrong =
             || Error::message(Code::InvalidArgument, format!("`{key}` must be {}", Type::Durability.expected()));
         found.map(Some).ok_or_else(wrong)
+    }
+
+    /// What retention keeps.
+    pub fn retention(&self) -> Result<Retention> {
+        Ok(Retention {
+            keep_last: self.count("keep_last"),
+            keep_within: self.duration("keep_within")?,
+            keep_under: self.count("keep_under"),
+        })
     }
 
     /// Permission bits.

@@ -53,6 +53,25 @@ fn list_show_and_verify_tell_what_there_is() {
 }
 
 #[test]
+fn one_file_is_read_and_a_dry_run_tells_what_is_in_the_way() {
+    let base = Base::new();
+    tree(&base);
+    base.run(["backup", "create", "--name", "b", "docs"]).ok();
+    assert_eq!(base.run(["backup", "read", "b", "docs/deep/b.txt"]).ok().text(), "beta");
+    assert_eq!(base.run(["--json", "backup", "read", "b", "docs/a.txt"]).document()["content"], "alpha");
+    base.run(["--json", "backup", "read", "b", "docs/nope"]).refused(3, "not_found");
+    base.run(["--json", "backup", "read", "b", "docs/link"]).refused(5, "not_a_file");
+    assert_eq!(base.run(["backup", "restore", "b", "--dry-run"]).ok().text(), "nothing is in the way\n");
+    base.file("docs/a.txt", "changed since");
+    let told = base.run(["--json", "backup", "restore", "b", "--dry-run"]).document();
+    let conflicts = told["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{told}");
+    assert!(conflicts[0]["path"].as_str().unwrap().ends_with("docs/a.txt") && conflicts[0]["can_overwrite"] == true);
+    assert!(base.run(["backup", "restore", "b", "--dry-run"]).ok().text().contains("docs/a.txt"));
+    assert_eq!(base.content("docs/a.txt"), "changed since");
+}
+
+#[test]
 fn restore_in_place_refuses_to_overwrite_what_changed() {
     let base = Base::new();
     tree(&base);

@@ -13,7 +13,6 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 type Files = BTreeMap<String, Option<Content>>;
@@ -195,21 +194,10 @@ impl Call {
             return Err(format!("{} contents came back", output.len()));
         }
         for (index, (output, expected)) in output.into_iter().zip(expected).enumerate() {
-            if read(output)? != expected.bytes() {
+            if output.into_bytes().map_err(|e| e.to_string())? != expected.bytes() {
                 return Err(format!("content {index} is another"));
             }
         }
         Ok(())
-    }
-}
-
-fn read(output: Output) -> Result<Vec<u8>, String> {
-    match output {
-        Output::Bytes(bytes) => Ok(bytes),
-        Output::Stream(mut stream) => {
-            let mut bytes = Vec::new();
-            stream.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-            Ok(bytes)
-        }
     }
 }

@@ -37,20 +37,20 @@ fn a_change_runs_under_a_lock_that_the_caller_holds() {
     let (folder, handler) = handler();
     fs::write(folder.path().join("a.json"), "{}").unwrap();
     let guard = handler.lock("a.json", LockType::Exclusive, &LockOptions::default()).unwrap();
-    let mut contents = Contents { input: bytes("[]"), locks: vec![&guard], ..Contents::default() };
+    let mut contents = Contents { input: bytes("[]"), locks: vec![(7, &guard)], ..Contents::default() };
     for (operation, request) in [
-        ("write", json!({"path": "a.json", "content": 0, "lock": 0})),
-        ("json_merge", json!({"path": "a.json", "patch": {"x": 1}, "lock": 0})),
-        ("snapshot", json!({"path": "a.json", "lock": 0})),
-        ("restore", json!({"path": "a.json", "version": 1, "lock": 0})),
-        ("batch", json!({"operations": [{"type": "write", "path": "a.json", "content": 0, "lock": 0}]})),
-        ("transaction", json!({"operations": [{"type": "write", "path": "a.json", "content": 0, "lock": 0}]})),
-        ("delete", json!({"path": "a.json", "lock": 0})),
+        ("write", json!({"path": "a.json", "content": 0, "lock": 7})),
+        ("json_merge", json!({"path": "a.json", "patch": {"x": 1}, "lock": 7})),
+        ("snapshot", json!({"path": "a.json", "lock": 7})),
+        ("restore", json!({"path": "a.json", "version": 1, "lock": 7})),
+        ("batch", json!({"operations": [{"type": "write", "path": "a.json", "content": 0, "lock": 7}]})),
+        ("transaction", json!({"operations": [{"type": "write", "path": "a.json", "content": 0, "lock": 7}]})),
+        ("delete", json!({"path": "a.json", "lock": 7})),
     ] {
         let result = call(&handler, operation, request, &mut contents).unwrap();
         assert_ne!(result["results"][0]["status"], "error", "{operation}: {result}");
     }
-    let elsewhere = json!({"path": "b", "content": 0, "lock": 0});
+    let elsewhere = json!({"path": "b", "content": 0, "lock": 7});
     assert_eq!(call(&handler, "write", elsewhere, &mut contents).unwrap_err().code(), Code::NotLocked);
 }
 

@@ -429,6 +429,15 @@ pub enum Backup {
         #[arg(value_name = "B")]
         name: String,
     },
+    /// Print one file of a backup
+    Read {
+        /// The backup's name
+        #[arg(value_name = "B")]
+        name: String,
+        /// The file, as 'show' lists it
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+    },
     /// Read a backup back, or all, every byte; exit status 1 if something is damaged
     Verify {
         /// Its name
@@ -446,6 +455,9 @@ pub enum Backup {
         /// Replace files that have changed since; their content goes into the history first
         #[arg(long)]
         overwrite: bool,
+        /// Change nothing: list what stands in the way
+        #[arg(long, conflicts_with = "overwrite")]
+        dry_run: bool,
         /// Only these (as 'show' lists them)
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,

@@ -4,8 +4,6 @@ use electrus::error::{Code, Error, Result};
 use electrus::ops::{Input, Output};
 use electrus::wire;
 use serde_json::{Map, Value};
-use std::io::Read;
-use std::path::Path;
 
 /// Moves `content` and `content_base64` of an operation into `input`, and leaves the index.
 pub fn extract(operation: &mut Map<String, Value>, input: &mut Vec<Input<'static>>) -> Result<()> {
@@ -38,22 +36,12 @@ fn inline_one(result: &mut Value, contents: &mut [Option<Output>]) -> Result<()>
     let Some(index) = object.get("content").and_then(Value::as_u64) else { return Ok(()) };
     let path = object.get("file_path").and_then(Value::as_str).unwrap_or_default().to_owned();
     let content = usize::try_from(index).ok().and_then(|i| contents.get_mut(i)).and_then(Option::take);
-    let bytes = all(content.ok_or_else(|| Error::new(Code::Internal))?, Path::new(&path))?;
+    let content = content.ok_or_else(|| Error::new(Code::Internal))?;
+    let bytes = content.into_bytes().map_err(|e| if path.is_empty() { e } else { e.at(path) })?;
     object.remove("content");
     match String::from_utf8(bytes) {
         Ok(text) => object.insert("content".into(), text.into()),
         Err(e) => object.insert("content_base64".into(), wire::to_base64(e.as_bytes()).into()),
     };
     Ok(())
-}
-
-fn all(content: Output, path: &Path) -> Result<Vec<u8>> {
-    match content {
-        Output::Bytes(bytes) => Ok(bytes),
-        Output::Stream(mut reader) => {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).map_err(|e| Error::io(e, path))?;
-            Ok(bytes)
-        }
-    }
 }

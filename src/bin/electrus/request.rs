@@ -201,9 +201,13 @@ fn of_backup(action: &Backup) -> Result<Request> {
             .names("paths", &paths.iter().map(|path| named(path)).collect::<Result<Vec<_>>>()?),
         Backup::List => Request::new("backup_list"),
         Backup::Show { name } => Request::new("backup_show").set("name", name.as_str()),
+        Backup::Read { name, path } => {
+            Request::new("backup_read").set("name", name.as_str()).name("path", path.as_os_str())
+        }
         Backup::Verify { name } => Request::new("backup_verify").set_some("name", name.as_deref()),
-        Backup::Restore { name, to, overwrite, paths } => {
-            let request = Request::new("backup_restore").set("name", name.as_str()).flag("overwrite", *overwrite);
+        Backup::Restore { name, to, overwrite, dry_run, paths } => {
+            let operation = if *dry_run { "backup_conflicts" } else { "backup_restore" };
+            let request = Request::new(operation).set("name", name.as_str()).flag("overwrite", *overwrite);
             let request = to.iter().fold(request, |request, to| request.name("to", to.as_os_str()));
             if paths.is_empty() { request } else { request.names("paths", paths) }
         }

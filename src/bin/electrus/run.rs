@@ -70,7 +70,7 @@ fn operation(cli: &Cli, request: Request, progress: &Progress) -> Result<u8, Fai
             recovered::put(&handler, &mut result);
             print::document(&result)?;
         }
-        (false, "read") => stream(&result, contents.output, progress)?,
+        (false, "read" | "backup_read") => stream(&result, contents.output, progress)?,
         (false, _) => print::result(operation, &result)?,
     }
     Ok(if result["ok"] == false || result["complete"] == false { NO } else { DONE })
@@ -84,7 +84,8 @@ fn merge(result: &mut Value, more: Value) {
 
 /// The bytes that were read, on stdout.
 fn stream(result: &Value, output: Vec<ops::Output>, progress: &Progress) -> Result<(), Failure> {
-    let path = PathBuf::from(result["file_path"].as_str().unwrap_or_default());
+    let path = result.get("file_path").or(result.get("path")).and_then(Value::as_str);
+    let path = PathBuf::from(path.unwrap_or_default());
     let mut out = Out::new();
     for output in output {
         match output {

@@ -93,6 +93,16 @@ pub fn backup(out: &mut Out, result: &Value) -> Result<(), Failure> {
     table.print(out)
 }
 
+/// What stands in the way of a restore.
+pub fn conflicts(out: &mut Out, result: &Value) -> Result<(), Failure> {
+    let mut table = Table::new(&["PATH", "IN THE WAY", "WITH --overwrite"]);
+    for conflict in entries(result, "conflicts") {
+        let helps = if conflict["can_overwrite"] == true { "replaced" } else { "refused" };
+        table.row(vec![text(conflict, "path"), text(conflict, "what"), helps.to_owned()]);
+    }
+    if table.is_empty() { out.line("nothing is in the way") } else { table.print(out) }
+}
+
 /// What verify found.
 pub fn verified(out: &mut Out, result: &Value) -> Result<(), Failure> {
     for damage in entries(result, "damaged") {

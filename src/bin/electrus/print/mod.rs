@@ -48,6 +48,7 @@ pub fn result(operation: &str, result: &Value) -> Result<(), Failure> {
         "versions" => lists::versions(&mut out, result)?,
         "backup_list" => lists::backups(&mut out, result)?,
         "backup_show" => lists::backup(&mut out, result)?,
+        "backup_conflicts" => lists::conflicts(&mut out, result)?,
         "locks" => lists::holders(&mut out, result)?,
         "import" => lists::imported(&mut out, result)?,
         "verify" | "backup_verify" => lists::verified(&mut out, result)?,
