@@ -36,6 +36,7 @@
 //! | [`version`], [`json`], [`backup`], [`import`], [`metadata`] | what is done with that |
 //! | [`handler`] | all of it on one base folder: where a program starts |
 //! | [`wire`], [`ops`] | requests and results as JSON, the table of operations: what every other language goes through |
+//! | `ffi` | the C interface (feature `capi`) |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -44,6 +45,9 @@ pub mod backup;
 pub(crate) mod batch;
 pub mod checksum;
 pub mod error;
+#[cfg(feature = "capi")]
+#[doc(hidden)]
+pub mod ffi;
 pub mod handler;
 pub mod import;
 pub mod json;

@@ -25,7 +25,7 @@ pub fn operations() -> Value {
     json!({ "types": types, "operations": rows })
 }
 
-fn option(field: &Field) -> Value {
+pub(crate) fn option(field: &Field) -> Value {
     let default: Value = field.default.and_then(|d| serde_json::from_str(d).ok()).unwrap_or(Value::Null);
     json!({
         "key": field.key,

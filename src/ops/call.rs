@@ -22,16 +22,8 @@ pub struct Call<'c, 'a> {
 impl<'c, 'a> Call<'c, 'a> {
     /// The options of a change, as far as the operation has them.
     pub fn change_options(&self) -> Result<ChangeOptions<'a>> {
-        let request = &self.request;
-        let mut options = ChangeOptions { progress: self.progress.clone(), ..ChangeOptions::default() };
-        options.create_version = request.flag("create_version").unwrap_or(options.create_version);
-        options.verify = request.flag("verify_integrity").unwrap_or(options.verify);
-        options.algorithm = request.algorithm("algorithm")?.unwrap_or(options.algorithm);
-        options.durability = request.durability("durability")?.unwrap_or(options.durability);
-        options.condition = condition(request, options.algorithm)?;
-        options.mode = request.mode("mode")?;
-        options.hold = self.hold()?;
-        Ok(options)
+        let options = change_options(&self.request, self.progress.clone())?;
+        Ok(ChangeOptions { hold: self.hold()?, ..options })
     }
 
     fn hold(&self) -> Result<Hold<'a>> {
@@ -54,6 +46,18 @@ impl<'c, 'a> Call<'c, 'a> {
         self.contents.output.push(content);
         (self.contents.output.len() - 1).into()
     }
+}
+
+/// The options of a change, but for the lock that it takes.
+pub fn change_options(request: &Request, progress: Progress) -> Result<ChangeOptions<'static>> {
+    let mut options = ChangeOptions { progress, ..ChangeOptions::default() };
+    options.create_version = request.flag("create_version").unwrap_or(options.create_version);
+    options.verify = request.flag("verify_integrity").unwrap_or(options.verify);
+    options.algorithm = request.algorithm("algorithm")?.unwrap_or(options.algorithm);
+    options.durability = request.durability("durability")?.unwrap_or(options.durability);
+    options.condition = condition(request, options.algorithm)?;
+    options.mode = request.mode("mode")?;
+    Ok(options)
 }
 
 /// When to change a file.

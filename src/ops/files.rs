@@ -108,9 +108,7 @@ pub fn checksum(call: &mut Call<'_, '_>) -> Result<Value> {
     let summed = checksum::of_location_by(&location, &algorithms, chunk_size, call.progress)?;
     let mut result = wire::about(location.path());
     result.insert("size".into(), summed.size.into());
-    wire::put_digest(&mut result, summed.digests.first());
-    let all: wire::Object = summed.digests.iter().map(|d| (d.algorithm().name().into(), d.hex().into())).collect();
-    result.insert("checksums".into(), all.into());
+    wire::put_digests(&mut result, &summed.digests);
     Ok(Value::Object(result))
 }
 
@@ -127,10 +125,5 @@ pub fn stat(call: &mut Call<'_, '_>) -> Result<Value> {
 pub fn locks(call: &mut Call<'_, '_>) -> Result<Value> {
     let location = call.location("path")?;
     let manager = call.handler.workspace().locks();
-    let holders = manager.holders(&location)?;
-    let mut result = wire::about(location.path());
-    result.insert("locked".into(), (!holders.is_empty()).into());
-    result.insert("holders".into(), holders.iter().map(wire::holder).collect());
-    result.insert("scope".into(), manager.scope().into());
-    Ok(Value::Object(result))
+    Ok(Value::Object(wire::holders(&location, &manager.holders(&location)?, manager.scope())))
 }

@@ -8,7 +8,7 @@ mod backup;
 mod batch;
 mod call;
 mod contents;
-mod fields;
+pub(crate) mod fields;
 mod files;
 mod history;
 mod json;
@@ -19,6 +19,7 @@ mod table;
 mod transaction;
 
 pub use batch::{Batch, Done};
+pub(crate) use call::{change_options, condition};
 pub use contents::{Contents, Input, Output};
 pub use table::OPERATIONS;
 

@@ -4,8 +4,9 @@ use super::put_path;
 use crate::checksum::{Algorithm, Digest};
 use crate::import::ImportReport;
 use crate::lock::{Holder, LockType};
-use crate::path::Key;
+use crate::path::{Key, Location};
 use crate::store::{Damage, FileState, Landed, PruneReport, VerifyReport, Version, Which};
+use crate::transaction::{Recovered, RecoveredFile};
 use crate::workspace::Changed;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -24,6 +25,13 @@ pub fn about(path: &Path) -> Object {
 pub fn put_digest(object: &mut Object, digest: Option<&Digest>) {
     object.insert("checksum".into(), digest.map(Digest::hex).into());
     object.insert("algorithm".into(), digest.map(|d| d.algorithm().name()).into());
+}
+
+/// Several digests: the first one thus, and all of them as `checksums`.
+pub fn put_digests(object: &mut Object, digests: &[Digest]) {
+    put_digest(object, digests.first());
+    let all: Object = digests.iter().map(|d| (d.algorithm().name().into(), d.hex().into())).collect();
+    object.insert("checksums".into(), all.into());
 }
 
 /// What a write, copy, rename, snapshot or restore did.
@@ -123,6 +131,34 @@ pub fn holder(holder: &Holder) -> Value {
 /// One damaged place.
 pub fn damage(damage: &Damage) -> Value {
     json!({ "file": damage.file, "offset": damage.offset, "what": damage.what, "affected": damage.affected })
+}
+
+/// Who holds the lock of a file.
+pub fn holders(location: &Location, holders: &[Holder], scope: &str) -> Object {
+    let mut object = about(location.path());
+    object.insert("locked".into(), (!holders.is_empty()).into());
+    object.insert("holders".into(), holders.iter().map(holder).collect());
+    object.insert("scope".into(), scope.into());
+    object
+}
+
+/// A transaction that a crash had left.
+pub fn recovered(recovered: &Recovered) -> Value {
+    let mut object = Object::new();
+    object.insert("id".into(), recovered.id.as_str().into());
+    object.insert("files".into(), recovered.files.iter().map(recovered_file).collect());
+    if let Some(problem) = &recovered.problem {
+        object.insert("problem".into(), super::error_body(problem));
+    }
+    Value::Object(object)
+}
+
+fn recovered_file(file: &RecoveredFile) -> Value {
+    let mut object = about(&file.path);
+    if let Some(version) = file.outside_edit {
+        object.insert("outside_edit".into(), version.into());
+    }
+    Value::Object(object)
 }
 
 /// What verify found.

@@ -2,9 +2,8 @@
 
 use crate::failure;
 use electrus::handler::AdvancedFileHandler;
-use electrus::transaction::{Recovered, RecoveredFile};
 use electrus::wire;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// For people: remarks on stderr.
 pub fn tell(handler: &AdvancedFileHandler) {
@@ -28,24 +27,6 @@ pub fn tell(handler: &AdvancedFileHandler) {
 pub fn put(handler: &AdvancedFileHandler, result: &mut Value) {
     let recovered = handler.workspace().recovered();
     if let (Some(object), false) = (result.as_object_mut(), recovered.is_empty()) {
-        object.insert("recovered".into(), recovered.iter().map(transaction).collect());
+        object.insert("recovered".into(), recovered.iter().map(wire::recovered).collect());
     }
-}
-
-fn transaction(recovered: &Recovered) -> Value {
-    let mut object = Map::new();
-    object.insert("id".into(), recovered.id.as_str().into());
-    object.insert("files".into(), recovered.files.iter().map(file).collect());
-    if let Some(problem) = &recovered.problem {
-        object.insert("problem".into(), wire::error_body(problem));
-    }
-    Value::Object(object)
-}
-
-fn file(file: &RecoveredFile) -> Value {
-    let mut object = wire::about(&file.path);
-    if let Some(version) = file.outside_edit {
-        object.insert("outside_edit".into(), json!(version));
-    }
-    Value::Object(object)
 }
