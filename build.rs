@@ -35,6 +35,7 @@ fn header(root: &Path) -> cbindgen::Bindings {
         ..cbindgen::Config::default()
     };
     config.function.sort_by = Some(cbindgen::SortKey::None);
+    config.export.exclude.push("electrus_test_panic".to_owned());
     let mut builder = cbindgen::Builder::new().with_config(config);
     let files = [
         "library",

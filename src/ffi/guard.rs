@@ -59,3 +59,45 @@ fn panicked(payload: Box<dyn Any + Send>) -> Error {
         _ => Error::new(Code::Panic),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+    use std::ptr;
+
+    fn told(work: impl FnOnce() -> Result<Value>) -> (i32, Value) {
+        let mut result = ptr::null_mut();
+        // SAFETY: it is a place of our own, and what is put there is a text that ends with a zero.
+        unsafe {
+            let status = guard(&mut result, work);
+            let text = CStr::from_ptr(result).to_str().unwrap().to_owned();
+            buffer::free(result.cast());
+            (status, serde_json::from_str(&text).unwrap())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_status_with_its_words() {
+        for number in [1, 2] {
+            let (status, told) = told(|| panic!("number {number}"));
+            assert_eq!(status, Code::Panic as i32);
+            assert!(told["error"]["message"].as_str().unwrap().ends_with(&format!("number {number}")), "{told}");
+        }
+    }
+
+    /// A payload may panic again while it is dropped: that must not leave the boundary either.
+    #[test]
+    fn a_payload_that_panics_when_it_is_dropped_is_still_a_status() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                if !std::thread::panicking() {
+                    panic!("again");
+                }
+            }
+        }
+        let (status, _) = told(|| std::panic::panic_any(Bomb));
+        assert_eq!(status, Code::Panic as i32);
+    }
+}

@@ -177,6 +177,14 @@ pub unsafe extern "C" fn electrus_library_usage(result: *mut *mut c_char) -> i32
     }
 }
 
+/// Panics, for the test of what becomes of it.
+#[cfg(feature = "test-panic")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn electrus_test_panic(result: *mut *mut c_char) -> i32 {
+    // SAFETY: the test says so.
+    unsafe { guard(result, || panic!("forced by a test")) }
+}
+
 /// Makes an owner of locks, for programs whose tasks are not threads: pass its number as the option `owner`. An owner that
 /// asks for a lock which it holds is told ELECTRUS_E_WOULD_DEADLOCK at once. Nothing needs to be given back.
 ///
