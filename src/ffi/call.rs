@@ -114,9 +114,10 @@ impl On {
 
     pub fn run_in(&self, context: &Context, operation: &str, request: Object, input: Vec<Input<'_>>) -> Result<Answer> {
         let held = context.held();
-        let guards = held.iter().filter_map(|(number, guard)| guard.as_ref().map(|guard| (*number, guard)));
-        let owner = Some(context.owner);
-        let mut contents = Contents { input, locks: guards.collect(), owner, ..Contents::default() };
+        let released = || Error::message(Code::InvalidHandle, "the lock has been released");
+        let locks = held.iter().map(|(number, guard)| Ok((*number, guard.as_ref().ok_or_else(released)?)));
+        let (locks, owner) = (locks.collect::<Result<Vec<_>>>()?, Some(context.owner));
+        let mut contents = Contents { input, locks, owner, ..Contents::default() };
         let request = Value::Object(request);
         let result = match self {
             On::Handler(handler) => ops::dispatch(handler, operation, request, &mut contents, &context.progress),
