@@ -1,13 +1,18 @@
 //! Checksums against tools that we did not write: coreutils, openssl and the Python package `blake3`.
 #![cfg(target_os = "linux")]
 
+#[path = "common/mod.rs"]
+mod common;
+
+use common::{NOBODY, set_mode};
 use electrus::checksum::{self, Algorithm, ChecksumCalculator, Digest, Hasher, sums};
+use electrus::error::Code;
 use electrus::progress::Progress;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 /// What coreutils and openssl call the algorithms that they know.
 const TOOLS: [(Algorithm, &str, &str); 5] = [
@@ -48,25 +53,6 @@ fn noise(size: usize) -> Vec<u8> {
     (0..size).map(|_| step()).collect()
 }
 
-/// A Python with the package `blake3`, installed once beside the build; `None` where there is no network.
-fn python_with_blake3() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let install = || {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-blake3");
-        let python = folder.join("bin/python");
-        let quiet = |command: &mut Command| {
-            command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-        };
-        let works = || quiet(Command::new(&python).args(["-c", "import blake3"]));
-        let installed = works()
-            || (quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-                && quiet(Command::new(&python).args(["-m", "pip", "install", "--quiet", "blake3"]))
-                && works());
-        installed.then_some(python)
-    };
-    PYTHON.get_or_init(install).as_deref()
-}
-
 fn blake3_of_python(python: &Path, path: &Path) -> String {
     const PROGRAM: &str =
         "import blake3, sys; print(blake3.blake3(max_threads=1).update_mmap(sys.argv[1]).hexdigest())";
@@ -101,36 +87,47 @@ fn blake3_agrees_with_its_published_vectors_and_with_python() {
     for (input, hex) in vectors {
         assert_eq!(checksum::of_bytes(Algorithm::Blake3, input).hex(), hex);
     }
-    let Some(python) = python_with_blake3() else {
-        eprintln!("skipped: no Python package blake3");
-        return;
-    };
+    let Some(python) = common::python::with("blake3") else { return };
     let tmp = tempfile::tempdir().unwrap();
     for size in [0, 1, 1023, 1025, 1 << 20, (9 << 20) + 5] {
         let path = tmp.path().join(size.to_string());
         fs::write(&path, noise(size)).unwrap();
-        assert_eq!(ours(&path, Algorithm::Blake3), blake3_of_python(python, &path), "{size}");
+        assert_eq!(ours(&path, Algorithm::Blake3), blake3_of_python(&python, &path), "{size}");
     }
+}
+
+const SPARSE: u64 = 3 << 30;
+const SPARSE_FILE: &str = "ELECTRUS_TEST_SPARSE";
+
+/// In a process of its own: what other tests need at the same time is none of this one's memory.
+#[test]
+fn child_that_sums_in_flat_memory() {
+    let Some(path) = std::env::var_os(SPARSE_FILE) else { return };
+    let before = peak_memory();
+    let progress = Progress::new();
+    let found = ChecksumCalculator::calculate_checksums(path, &Algorithm::ALL, None, &progress).unwrap();
+    assert_eq!(found.size, SPARSE);
+    assert_eq!(progress.counts().bytes_done, SPARSE);
+    assert!(peak_memory() - before < 64 << 10, "{} KiB more than before", peak_memory() - before);
+    found.digests.iter().for_each(|digest| println!("\nDIGEST {digest}"));
 }
 
 /// 3 GiB with holes, marked where 31 bits end and at the end. All digests in one pass of ours.
 #[test]
 fn a_sparse_file_of_3_gib_is_summed_in_one_pass_and_flat_memory() {
-    const SIZE: u64 = 3 << 30;
     let tmp = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = tmp.path().join("sparse");
     let file = File::create(&path).unwrap();
-    file.set_len(SIZE).unwrap();
-    for mark in [(1 << 31) - 2, SIZE - 4] {
+    file.set_len(SPARSE).unwrap();
+    for mark in [(1 << 31) - 2, SPARSE - 4] {
         file.write_all_at(b"mark", mark).unwrap();
     }
 
-    let before = peak_memory();
-    let progress = Progress::new();
-    let found = ChecksumCalculator::calculate_checksums(&path, &Algorithm::ALL, None, &progress).unwrap();
-    assert_eq!(found.size, SIZE);
-    assert_eq!(progress.counts().bytes_done, SIZE);
-    assert!(peak_memory() - before < 64 << 10, "{} KiB more than before", peak_memory() - before);
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_that_sums_in_flat_memory", "--nocapture"]).env(SPARSE_FILE, &path);
+    let said = output(&mut child);
+    let found: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("DIGEST ")).collect();
+    assert_eq!(found.len(), Algorithm::ALL.len());
 
     let others: Vec<_> = TOOLS
         .map(|(_, _, name)| {
@@ -140,10 +137,9 @@ fn a_sparse_file_of_3_gib_is_summed_in_one_pass_and_flat_memory() {
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .collect();
-    let found: Vec<String> = found.digests.iter().map(Digest::hex).collect();
     assert_eq!(found[..others.len()], others);
-    if let Some(python) = python_with_blake3() {
-        assert_eq!(found[5], blake3_of_python(python, &path));
+    if let Some(python) = common::python::with("blake3") {
+        assert_eq!(found[5], blake3_of_python(&python, &path));
     }
 }
 
@@ -202,18 +198,33 @@ fn a_tree_agrees_with_find_and_sha256sum() {
     assert_eq!(ours, theirs.lines().collect::<Vec<_>>());
 }
 
+const TREE: &str = "ELECTRUS_TEST_TREE";
+
+#[test]
+fn child_that_may_not_read_b() {
+    let Some(tree) = std::env::var_os(TREE) else { return };
+    let found = checksum::tree(Path::new(&tree), &[Algorithm::Md5], &Progress::new()).unwrap();
+    let read: Vec<_> = found.iter().map(|entry| entry.result.as_ref().err().map(|e| e.code())).collect();
+    assert_eq!(read, [None, Some(Code::PermissionDenied), None]);
+}
+
 #[test]
 fn a_tree_reads_on_where_a_file_may_not_be_read() {
-    use std::os::unix::fs::PermissionsExt;
-    let tmp = tempfile::tempdir().unwrap();
-    for name in ["a", "b", "c"] {
-        fs::write(tmp.path().join(name), name).unwrap();
+    let tmp = common::open_folder();
+    let tree = tmp.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    for (name, mode) in [("a", 0o644), ("b", 0o000), ("c", 0o644)] {
+        fs::write(tree.join(name), name).unwrap();
+        set_mode(&tree.join(name), mode);
     }
-    fs::set_permissions(tmp.path().join("b"), fs::Permissions::from_mode(0o000)).unwrap();
-    let allowed = File::open(tmp.path().join("b")).is_ok(); // root reads everything
-    let found = checksum::tree(tmp.path(), &[Algorithm::Md5], &Progress::new()).unwrap();
-    let read: Vec<bool> = found.iter().map(|entry| entry.result.is_ok()).collect();
-    assert_eq!(read, [true, allowed, true]);
+    set_mode(&tree, 0o755);
+    let program = common::copy_for_everybody(&std::env::current_exe().unwrap(), &tmp);
+    let mut child = Command::new("env");
+    child.arg(program).args(["--exact", "child_that_may_not_read_b", "--nocapture"]).env(TREE, &tree);
+    if rustix::process::geteuid().is_root() {
+        child.uid(NOBODY).gid(NOBODY); // root reads everything
+    }
+    assert!(output(&mut child).contains("1 passed"));
 }
 
 #[test]

@@ -145,6 +145,12 @@ impl Registry {
         inside.iter().map(|holder| (holder.kind, holder.since)).collect()
     }
 
+    /// How many stand in line for a file's lock.
+    #[cfg(test)]
+    pub fn waiting(&self, identity: Identity) -> usize {
+        self.lock().files.get(&identity).map_or(0, |queue| queue.waiting.len())
+    }
+
     /// Watchers that nobody uses just now.
     pub fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)

@@ -90,10 +90,10 @@ fn what_is_no_regular_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let in_folder = |name: &str| folder.path().join(name);
     fs::create_dir(in_folder("folder")).unwrap();
-    let _socket = std::os::unix::net::UnixListener::bind(in_folder("socket")).unwrap();
+    common::make_socket(&in_folder("socket"));
     tool("mkfifo", &[in_folder("fifo").to_str().unwrap()]).unwrap();
     let mut refused = vec!["folder", "socket", "fifo"];
-    if is_root() && tool("mknod", &[in_folder("device").to_str().unwrap(), "c", "1", "3"]).is_some() {
+    if as_root() && common::make_device(&in_folder("device")) {
         refused.push("device");
     }
     let before = names(folder.path());
@@ -140,13 +140,13 @@ fn an_open_reader_keeps_the_old_content() {
 
 #[test]
 fn a_folder_that_may_not_be_written_is_left_as_it_is() {
-    if !is_root() {
-        return skip("only root can become another user");
+    if !as_root() {
+        return;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = open_folder();
     fs::write(folder.path().join("f"), "old").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
-    let refused = as_user(65534, || put(folder.path().join("f"), b"new"));
+    let refused = as_user(NOBODY, || put(folder.path().join("f"), b"new"));
     let refused = refused.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     assert_eq!(refused.path().unwrap().file_name().unwrap(), "f");
@@ -154,41 +154,24 @@ fn a_folder_that_may_not_be_written_is_left_as_it_is() {
     assert_eq!(fs::read(folder.path().join("f")).unwrap(), b"old");
 }
 
-/// A small file system, unmounted when it is dropped.
-struct Mounted(tempfile::TempDir);
-
-impl Mounted {
-    fn new(options: &str) -> Option<Mounted> {
-        let folder = tempfile::tempdir().unwrap();
-        tool("mount", &["-t", "tmpfs", "-o", options, "tmpfs", folder.path().to_str().unwrap()])?;
-        Some(Mounted(folder))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        tool("umount", &[self.0.path().to_str().unwrap()]);
-    }
-}
-
 #[test]
 fn a_full_disk_leaves_the_old_content_and_no_litter() {
-    let Some(disk) = Mounted::new("size=256k") else { return };
-    let file = disk.0.path().join("f");
+    let Some(disk) = Mounted::tmpfs("size=256k") else { return };
+    let file = disk.path().join("f");
     put(&file, &[1; 100_000]).unwrap();
     let failed = put(&file, &[2; 200_000]).unwrap_err();
     assert_eq!(failed.code(), Code::NoSpace);
     assert!(failed.retryable());
     assert_eq!(failed.path().unwrap(), at(&file).path());
     assert_eq!(fs::read(&file).unwrap(), [1; 100_000]);
-    assert_eq!(names(disk.0.path()), ["f"]);
+    assert_eq!(names(disk.path()), ["f"]);
     put(&file, &[3; 100_000]).unwrap();
 }
 
 #[test]
 fn without_inodes_the_old_content_stays() {
-    let Some(disk) = Mounted::new("size=1m,nr_inodes=2") else { return };
-    let file = disk.0.path().join("f");
+    let Some(disk) = Mounted::tmpfs("size=1m,nr_inodes=2") else { return };
+    let file = disk.path().join("f");
     put(&file, b"old").unwrap();
     assert_eq!(put(&file, b"new").unwrap_err().code(), Code::NoSpace);
     assert_eq!(fs::read(&file).unwrap(), b"old");
@@ -196,19 +179,14 @@ fn without_inodes_the_old_content_stays() {
 
 #[test]
 fn a_file_that_is_a_mount_point_is_not_copied_over_in_silence() {
-    if !is_root() {
-        return skip("only root can mount");
-    }
     let folder = tempfile::tempdir().unwrap();
     let [file, other] = ["f", "other"].map(|name| folder.path().join(name));
     fs::write(&file, "below").unwrap();
     fs::write(&other, "above").unwrap();
-    if tool("mount", &["--bind", other.to_str().unwrap(), file.to_str().unwrap()]).is_none() {
-        return;
-    }
+    let Some(mounted) = Mounted::bind(&other, &file) else { return };
     let refused = put(&file, b"new");
     let seen = fs::read(&file).unwrap();
-    tool("umount", &[file.to_str().unwrap()]).unwrap();
+    drop(mounted);
     assert_eq!(refused.unwrap_err().code(), Code::Io);
     assert_eq!(seen, b"above");
     assert_eq!(names(folder.path()), ["f", "other"]);

@@ -27,14 +27,6 @@ impl Run {
     }
 }
 
-fn works() -> bool {
-    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success());
-    if !works {
-        skip("strace is missing or may not trace");
-    }
-    works
-}
-
 /// Runs a task below strace, on a file that stands there or not.
 fn run(old: Option<&str>, task: &str, injected: &[&str], options: impl FnOnce(&mut Command)) -> Run {
     let folder = tempfile::tempdir().unwrap();
@@ -75,7 +67,7 @@ fn event(line: &str, folder: &str) -> Option<&'static str> {
 
 #[test]
 fn each_durability_has_its_order_of_calls() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     let expected: [(&str, &[&str]); 3] = [
@@ -99,7 +91,7 @@ fn each_durability_has_its_order_of_calls() {
 
 #[test]
 fn much_content_is_flushed_while_it_is_written() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     let run = run(None, "write-much", &[], |c| {
@@ -111,7 +103,7 @@ fn much_content_is_flushed_while_it_is_written() {
 
 #[test]
 fn a_failed_fsync_is_final() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     for durability in ["full", "data"] {
@@ -126,7 +118,7 @@ fn a_failed_fsync_is_final() {
 
 #[test]
 fn what_fails_after_the_rename_says_that_the_change_was_made() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     let run = run(Some("old"), "write", &["fsync:error=EIO:when=2"], |c| {
@@ -139,7 +131,7 @@ fn what_fails_after_the_rename_says_that_the_change_was_made() {
 
 #[test]
 fn a_folder_that_cannot_be_flushed_shows_in_what_was_achieved() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     let run = run(Some("old"), "write", &["fsync:error=EINVAL:when=2"], |c| {
@@ -150,7 +142,7 @@ fn a_folder_that_cannot_be_flushed_shows_in_what_was_achieved() {
 
 #[test]
 fn a_failed_rename_leaves_the_old_content() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     for (errno, code) in [("EXDEV", Code::CrossDevice), ("EROFS", Code::ReadOnly), ("EPERM", Code::PermissionDenied)] {
@@ -167,7 +159,7 @@ fn a_failed_rename_leaves_the_old_content() {
 
 #[test]
 fn interrupted_writes_go_on() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     let run = run(Some("old"), "write-much", &["write:error=EINTR:when=1+2"], |c| {
@@ -180,7 +172,7 @@ fn interrupted_writes_go_on() {
 
 #[test]
 fn file_systems_without_special_renames_have_the_same_conditions() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     let no_link = ["renameat2:error=EINVAL", "linkat:error=EPERM"];
@@ -205,7 +197,7 @@ fn file_systems_without_special_renames_have_the_same_conditions() {
 
 #[test]
 fn file_systems_without_locks_work() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     for errno in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
@@ -217,7 +209,7 @@ fn file_systems_without_locks_work() {
 
 #[test]
 fn a_kernel_that_cannot_flush_early_is_no_error() {
-    if !works() {
+    if !can_trace() {
         return;
     }
     for (errno, answer) in [("ENOSYS", "ok full"), ("EPERM", "ok full"), ("EIO", Code::Io.name())] {

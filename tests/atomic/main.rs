@@ -3,10 +3,13 @@
 
 mod attributes;
 mod child;
+#[path = "../common/mod.rs"]
+mod common;
 mod content;
 mod faults;
 mod races;
 
+use common::{Mounted, NOBODY, as_root, can_trace, open_folder, skip};
 use electrus::atomic::{Condition, Durability, WriteOptions};
 use electrus::checksum::{Algorithm, of_bytes};
 use electrus::path::Location;
@@ -42,28 +45,14 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// Says so where a test cannot run here: a silent skip would look like a pass.
-fn skip(why: &str) {
-    eprintln!("SKIPPED: {why}");
-}
-
-/// What a tool prints, or `None` (loudly) where it is missing or fails.
+/// What a tool prints, or `None` (out loud) where it is missing or fails.
 fn tool(name: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(name).args(arguments).output() {
-        Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(output) => {
-            skip(&format!("{name}: {}", String::from_utf8_lossy(&output.stderr)));
-            None
-        }
-        Err(e) => {
-            skip(&format!("{name}: {e}"));
-            None
-        }
+        Ok(output) if output.status.success() => return Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => skip(&format!("{name}: {}", String::from_utf8_lossy(&output.stderr))),
+        Err(e) => skip(&format!("{name}: {e}")),
     }
+    None
 }
 
 /// Runs something with the rights of another user, in a thread of its own. Only root can.

@@ -1,8 +1,11 @@
 //! write, read, stat, copy, mv, rm.
 
-use crate::helper::{Base, Ran};
+use crate::common::{Mounted, NOBODY, copy_for_everybody};
+use crate::helper::{self, Base, Ran};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -186,40 +189,60 @@ fn rm_deletes_and_restore_brings_back() {
     base.run(["--json", "rm", "nothing"]).refused(3, "not_found");
 }
 
+/// What reads must go on reading where nothing can be written; `refusal` is how a write is refused there.
+fn is_read_and_not_written(run: impl Fn(&[&str]) -> Ran, refusal: &str) {
+    assert_eq!(run(&["read", "a"]).ok().text(), "x");
+    assert_eq!(run(&["read", "a", "--version", "1"]).ok().text(), "x");
+    assert_eq!(run(&["--json", "stat", "a"]).document()["version"], 1);
+    assert_eq!(run(&["--json", "versions", "a"]).document()["versions"].as_array().unwrap().len(), 1);
+    let verified = run(&["--json", "verify"]).document();
+    assert_eq!((&verified["ok"], &verified["versions"], &verified["backups"]), (&true.into(), &1.into(), &1.into()));
+    assert_eq!(run(&["--json", "backup", "list"]).document()["backups"][0]["name"], "kept");
+    assert_eq!(run(&["--json", "backup", "verify", "kept"]).document()["ok"], true);
+    run(&["backup", "show", "kept"]).ok();
+    run(&["checksum", "a"]).ok();
+    for write in [&["write", "a", "--text", "y"][..], &["write", "b", "--text", "y"], &["rm", "a"], &["mv", "a", "b"]] {
+        run(&[&["--json"], write].concat()).refused(7, refusal);
+    }
+}
+
+fn prepare(run: impl Fn(&[&str]) -> Ran) {
+    run(&["write", "a", "--text", "x"]).ok();
+    run(&["backup", "create", "a", "--name", "kept"]).ok();
+}
+
+#[test]
+fn a_read_only_file_system_is_read_and_not_written() {
+    let Some(mounted) = Mounted::tmpfs("size=8m") else { return };
+    let base = Base::new();
+    let run = |arguments: &[&str]| Ran::of(base.command(arguments).current_dir(mounted.path()));
+    prepare(run);
+    mounted.make_read_only();
+    is_read_and_not_written(run, "read_only");
+}
+
 #[test]
 fn a_read_only_folder_is_read_and_not_written() {
-    let base = Base::new();
-    base.write("a", "x");
-    if !is_refused_by_the_kernel(&base) {
-        return; // root on a file system that lets it
+    let base = Base::for_everybody();
+    std::fs::create_dir(base.join("folder")).unwrap();
+    let root = rustix::process::geteuid().is_root();
+    let program = copy_for_everybody(helper::PROGRAM.as_ref(), base.folder());
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("env");
+        command.arg(&program).args(arguments).current_dir(base.join("folder")).env_remove("ELECTRUS_LOCK");
+        if root {
+            command.uid(NOBODY).gid(NOBODY); // nothing is read-only to root
+        }
+        Ran::of(&mut command)
+    };
+    if root {
+        std::os::unix::fs::chown(base.join("folder"), Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    let sealed = Sealed::of(&base);
-    assert_eq!(base.run(["read", "a"]).ok().text(), "x");
-    base.run(["versions", "a"]).ok();
-    base.run(["verify"]).ok();
-    base.run(["--json", "write", "a", "--text", "y"]).refused(7, "permission_denied");
-    drop(sealed);
-    assert_eq!((base.content("a"), base.names()), ("x".into(), vec!["a".to_owned()]));
-}
-
-struct Sealed(std::path::PathBuf);
-
-impl Sealed {
-    fn of(base: &Base) -> Sealed {
-        Ran::of(std::process::Command::new("chmod").args(["-R", "a-w"]).arg(base.path())).ok();
-        Sealed(base.path())
-    }
-}
-
-impl Drop for Sealed {
-    fn drop(&mut self) {
-        Ran::of(std::process::Command::new("chmod").args(["-R", "u+w"]).arg(&self.0)).ok();
-    }
-}
-
-fn is_refused_by_the_kernel(base: &Base) -> bool {
-    let _sealed = Sealed::of(base);
-    let made = std::fs::write(base.join("probe"), "");
-    let _ = std::fs::remove_file(base.join("probe"));
-    made.is_err()
+    prepare(run);
+    let change_modes = |how: &str| Ran::of(Command::new("chmod").args(["-R", how]).arg(base.join("folder"))).ok();
+    change_modes("a-w");
+    let names = base.names();
+    is_read_and_not_written(run, "permission_denied");
+    assert_eq!((base.content("folder/a"), base.names()), ("x".into(), names));
+    change_modes("u+w");
 }

@@ -124,7 +124,7 @@ fn signals_reach_the_command_and_its_answer_comes_back() {
         let _stdin = holder.0.stdin.take(); // or wait() closes it, and the command ends by itself
         base.sh(&format!("kill -{signal} {}", holder.0.id())).ok();
         assert_eq!(holder.0.wait().unwrap().code(), Some(status), "{signal}");
-        base.run(["lock", "--timeout", "5", "f", "--", "true"]).ok();
+        base.run(["lock", "--timeout", "60", "f", "--", "true"]).ok();
     }
     let script = "lock f -- sh -c 'trap \"exit 42\" TERM; echo held; while :; do sleep 0.05; done'";
     let mut child = base.shell(&format!("{WITH_SIGNALS} {script}")).stdout(Stdio::piped()).spawn().unwrap();
@@ -160,7 +160,7 @@ fn a_holder_that_is_killed_gives_the_lock_back() {
     let _stdin = holder.0.stdin.take();
     base.sh(&format!("pkill -KILL -P {0}; kill -KILL {0}", holder.0.id())).ok();
     holder.0.wait().unwrap();
-    base.run(["lock", "--timeout", "5", "f", "--", "true"]).ok();
+    base.run(["lock", "--timeout", "60", "f", "--", "true"]).ok();
 }
 
 #[test]

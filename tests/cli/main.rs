@@ -4,6 +4,8 @@
 mod backup;
 mod batch;
 mod checksum;
+#[path = "../common/mod.rs"]
+mod common;
 mod files;
 mod helper;
 mod history;

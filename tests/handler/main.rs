@@ -1,5 +1,8 @@
 //! `AdvancedFileHandler` as callers use it, and what it does when the machine does not play along.
 
+#[cfg(unix)]
+#[path = "../common/mod.rs"]
+mod common;
 mod group;
 mod locks;
 mod reads;

@@ -43,7 +43,7 @@ fn what_is_no_file_is_refused_without_waiting() {
     fs::create_dir(tmp.path().join("folder")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(tmp.path().join("fifo")).status().unwrap();
     assert!(made.success());
-    let socket = std::os::unix::net::UnixListener::bind(tmp.path().join("socket")).unwrap();
+    crate::common::make_socket(&tmp.path().join("socket"));
     for name in ["folder", "fifo", "socket"] {
         let code = handler.secure_read(name, &ReadOptions::default()).unwrap_err().code();
         assert_eq!(code, Code::NotAFile, "{name}");
@@ -53,7 +53,6 @@ fn what_is_no_file_is_refused_without_waiting() {
         let taken = handler.versions().create_version(name, ChangeOptions::default()).unwrap_err().code();
         assert_eq!(taken, Code::NotAFile, "{name}");
     }
-    drop(socket);
     assert_eq!(names(tmp.path()), ["fifo", "folder", "socket"]);
     assert_eq!(handler.secure_read("none", &ReadOptions::default()).unwrap_err().code(), Code::NotFound);
 }

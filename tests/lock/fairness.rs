@@ -8,7 +8,7 @@ fn a_writer_gets_in_among_eight_readers_in_processes_of_their_own() {
     let readers: Vec<_> = (0..8).map(|_| child::holding("read-on", &place.file)).collect();
     for _ in 0..5 {
         std::thread::sleep(Duration::from_millis(30));
-        place.acquire(Exclusive, Timeout::After(Duration::from_secs(10))).unwrap().release().unwrap();
+        place.acquire(Exclusive, Timeout::After(PATIENCE)).unwrap().release().unwrap();
     }
     readers.into_iter().for_each(Task::kill);
 }
@@ -18,7 +18,7 @@ fn a_writer_that_waits_keeps_new_readers_out_until_it_gives_up() {
     let place = Place::new();
     let reader = place.take(Shared);
     let mut command = child::command("try-exclusive", &place.file);
-    let mut writer = Task::start(child::seconds(&mut command, 1.0));
+    let mut writer = Task::start(child::seconds(&mut command, 10.0)); // for the slowest machine to see it wait
     let other = || {
         let options = LockOptions { timeout: Timeout::Try, owner: Owner::new(), ..LockOptions::default() };
         word(FileLockManager.acquire(&place.location(), Shared, &options))
@@ -49,7 +49,7 @@ fn a_process_that_takes_the_lock_again_and_again_lets_others_in() {
     let greedy = Task::start(child::times(&mut child::command("count", &place.file), 1_000_000));
     eventually("it counts", || std::fs::read(&place.file).unwrap() != 0_u64.to_le_bytes());
     for kind in [Exclusive, Shared, Exclusive, Shared] {
-        place.acquire(kind, Timeout::After(Duration::from_secs(10))).unwrap().release().unwrap();
+        place.acquire(kind, Timeout::After(PATIENCE)).unwrap().release().unwrap();
     }
     greedy.kill();
 }
@@ -62,7 +62,7 @@ fn a_reader_gets_in_among_writers_that_never_pause() {
         (0..3).map(|_| Task::start(child::times(&mut child::command("count", &place.file), 1_000_000))).collect();
     eventually("they count", || std::fs::read(&place.file).unwrap() != 0_u64.to_le_bytes());
     for _ in 0..5 {
-        place.acquire(Shared, Timeout::After(Duration::from_secs(10))).unwrap().release().unwrap();
+        place.acquire(Shared, Timeout::After(PATIENCE)).unwrap().release().unwrap();
     }
     writers.into_iter().for_each(Task::kill);
 }

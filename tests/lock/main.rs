@@ -2,12 +2,13 @@
 #![cfg(all(target_os = "linux", not(feature = "process-locks")))]
 
 mod child;
+#[path = "../common/mod.rs"]
+mod common;
 mod fairness;
 mod fork;
 mod inherited;
 mod ours;
 mod peers;
-mod python;
 mod sidecar;
 
 use child::Task;

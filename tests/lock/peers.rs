@@ -105,7 +105,7 @@ except filelock.Timeout:
 const FILELOCKS: [&str; 2] = ["filelock", "filelock<3.20"];
 
 fn python(package: &str, script: &str, sidecar: &Path) -> Command {
-    let mut command = Command::new(python::with(package));
+    let mut command = Command::new(common::python::with(package).expect("a Python with filelock"));
     command.args(["-c", script]).arg(sidecar);
     command
 }

@@ -13,55 +13,80 @@ use electrus::handler::AdvancedFileHandler;
 use electrus::progress::Progress;
 use electrus::store::Which;
 use electrus::workspace::OpenOptions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use worker::Ack;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use worker::Said;
+
+/// One test at a time: five busy processes beside it would make the other's moments all the same one.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn open(base: &Path) -> AdvancedFileHandler {
     AdvancedFileHandler::open(base, &OpenOptions::default()).unwrap()
 }
 
-/// Everything that was acknowledged, and what the retention of the pruner says of it.
+/// Everything that was acknowledged, and what was removed of it on purpose.
 #[derive(Default)]
 struct Promises {
     versions: BTreeMap<(String, u64), String>,
-    backups: Vec<String>,
+    backups: BTreeSet<(String, u64)>,
+    removed: BTreeSet<(String, u64)>,
+    removed_versions: u64,
+    removed_backups: u64,
 }
 
 impl Promises {
-    fn add(&mut self, acks: Vec<Ack>) {
-        for ack in acks {
-            match ack {
-                Ack::Version { name, number, text } => {
-                    let before = self.versions.insert((name.clone(), number), text);
-                    assert!(before.is_none(), "{name}@{number} was given twice");
-                }
-                Ack::Backup(name) => self.backups.push(name),
-                Ack::Other => {}
+    fn add(&mut self, said: Said) {
+        match said {
+            Said::Version { name, number, text } => {
+                let before = self.versions.insert((name.clone(), number), text);
+                assert!(before.is_none(), "{name}@{number} was given twice");
             }
+            Said::Backup(series, number) => {
+                self.backups.insert((series, number));
+            }
+            Said::Removing(name, number) => {
+                assert!(!name.starts_with("kept"), "{name}@{number} is not the pruner's");
+                self.removed.insert((name, number));
+            }
+            Said::Removed(versions, backups) => {
+                self.removed_versions += versions;
+                self.removed_backups += backups;
+            }
+            Said::Begun | Said::Verified => {}
         }
+    }
+
+    /// None of the workers was idle, or this would prove nothing.
+    fn assert_all_happened(&self) {
+        let (versions, backups) = (self.versions.len(), self.backups.len());
+        println!(
+            "{versions} versions and {backups} backups, of which {} and {} were removed",
+            self.removed_versions, self.removed_backups
+        );
+        assert!(versions >= 60 && backups >= 10, "only {versions} versions and {backups} backups");
+        assert!(self.removed_versions > 0 && self.removed_backups > 0, "nothing was pruned");
     }
 
     /// All of it is there, every byte of the store is right, and nothing was left lying about.
     fn check(&self, base: &Path) {
         let handler = open(base);
         assert_no_litter(base);
-        let versions = handler.versions();
-        let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
-        for (name, number) in self.versions.keys() {
-            newest.insert(name, *number);
+        let kept = |key: &&(String, u64)| !self.removed.contains(*key);
+        for key in self.versions.keys().filter(kept) {
+            let bytes = handler.versions().read_version(&key.0, &Which::Number(key.1)).unwrap();
+            assert!(bytes == self.versions[key].as_bytes(), "{key:?} is not what was acknowledged");
         }
-        for ((name, number), text) in &self.versions {
-            // Pruned files keep their last ones only.
-            if name.starts_with("pruned") && number + worker::KEPT <= newest[name.as_str()] {
-                continue;
-            }
-            let bytes = versions.read_version(name, &Which::Number(*number)).unwrap();
-            assert!(bytes == text.as_bytes(), "{name}@{number} is not what was acknowledged");
-        }
-        let backups: Vec<String> = handler.backups().unwrap().list().unwrap().into_iter().map(|b| b.name).collect();
-        for name in self.backups.iter().rev().take(worker::KEPT_BACKUPS as usize) {
-            assert!(backups.contains(name), "backup {name} was acknowledged and is gone");
+        let backups: BTreeSet<String> =
+            handler.backups().unwrap().list().unwrap().into_iter().map(|b| b.name).collect();
+        for (series, number) in self.backups.iter().filter(kept) {
+            assert!(
+                backups.contains(&format!("{series}-{number}")),
+                "backup {series}-{number} was acknowledged and is gone"
+            );
         }
         let report = handler.verify(&Progress::new()).unwrap();
         assert_eq!(report.damaged, []);

@@ -1,28 +1,40 @@
 //! All at once, for two minutes (`ELECTRUS_LONG`: for twenty).
 
-use crate::Promises;
-use crate::worker::{acknowledged, start};
+use crate::worker::{self, Said};
+use crate::{Promises, alone};
 use std::time::Duration;
+
+/// The pruner is killed first: what it removes, it has to tell.
+const ROLES: [&str; 5] = ["prune", "write", "write", "backup", "verify"];
 
 #[test]
 fn writers_pruner_backups_and_verifier_at_once() {
+    let _alone = alone();
     let seconds = if std::env::var_os("ELECTRUS_LONG").is_some() { 1200 } else { 120 };
     let tmp = tempfile::tempdir().unwrap();
-    let roles = ["write", "write", "prune", "backup", "verify"];
-    let workers = roles.map(|role| {
-        let mut child = start(role, tmp.path());
-        let stdout = child.stdout.take().unwrap();
-        (role, child, std::thread::spawn(move || acknowledged(stdout)))
-    });
+    let workers: Vec<_> = ROLES
+        .iter()
+        .zip(0..)
+        .map(|(role, life)| {
+            let mut child = worker::start(role, tmp.path(), life, 0);
+            let stdout = child.stdout.take().unwrap();
+            let reader = std::thread::spawn(move || {
+                let mut said = Vec::new();
+                worker::listen(stdout, |one| said.push(one));
+                said
+            });
+            (role, child, reader)
+        })
+        .collect();
     std::thread::sleep(Duration::from_secs(seconds));
     let mut promises = Promises::default();
-    for (role, mut child, reader) in workers {
-        assert!(child.try_wait().unwrap().is_none(), "the {role} worker failed: see its output above");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let acks = reader.join().unwrap();
-        assert!(!acks.is_empty(), "the {role} worker came to nothing");
-        promises.add(acks);
+    for (role, child, reader) in workers {
+        worker::kill(child, &format!("the {role} worker"));
+        let said = reader.join().unwrap();
+        let done = said.iter().any(|one| one.is_acknowledgement() || matches!(one, Said::Verified));
+        assert!(done, "the {role} worker came to nothing");
+        said.into_iter().for_each(|one| promises.add(one));
     }
+    promises.assert_all_happened();
     promises.check(tmp.path());
 }
