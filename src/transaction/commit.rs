@@ -182,10 +182,7 @@ pub(super) fn lock_all(
         locations.iter().filter(|location| !held.iter().any(|guard| guard.covers(location))).collect();
     wanted.sort_by(|a, b| a.key().cmp(b.key()));
     let take = |location: &&Location| {
-        let timeout = match options.timeout {
-            Timeout::After(all) => Timeout::After(all.saturating_sub(start.elapsed())),
-            other => other,
-        };
+        let timeout = options.timeout.after(start.elapsed());
         acquire(location, &LockOptions { timeout, ..options.clone() })
     };
     wanted.iter().map(take).collect()

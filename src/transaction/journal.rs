@@ -279,10 +279,11 @@ fn clear_guest(dir: &Dir, name: &OsStr, path: &Path) -> Result<()> {
     }
 }
 
-/// Whether a transaction that is decided and not finished is to change this file. Who holds the file's lock and gets
-/// `true` knows that its owner is dead: living ones hold that lock themselves.
-pub(crate) fn concerns(workspace: &Workspace, location: &Location) -> Result<bool> {
-    let Some(dir) = open_folder(workspace)? else { return Ok(false) };
+/// The transactions that are decided, not finished, and to change this file. Who holds the file's lock and is told of
+/// one knows that its owner is dead: living ones hold that lock themselves.
+pub(crate) fn concerning(workspace: &Workspace, location: &Location) -> Result<Vec<String>> {
+    let mut concerning = Vec::new();
+    let Some(dir) = open_folder(workspace)? else { return Ok(concerning) };
     let folder = workspace.store().path().join(FOLDER);
     for entry in dir.entries().at(&folder)? {
         if !entry.name.to_string_lossy().ends_with(DECIDED) {
@@ -291,12 +292,14 @@ pub(crate) fn concerns(workspace: &Workspace, location: &Location) -> Result<boo
         let path = folder.join(&entry.name);
         let read = dir.open_read(&entry.name).at(&path).and_then(|file| read_bounded(&file, &path));
         match read.map(|bytes| parse(&bytes)) {
-            Ok(Ok(steps)) if steps.iter().any(|step| step.key == *location.key()) => return Ok(true),
+            Ok(Ok(steps)) if steps.iter().any(|step| step.key == *location.key()) => {
+                concerning.push(id_of(&entry.name));
+            }
             // Damaged ones are never obeyed; one that is gone is carried out.
             _ => {}
         }
     }
-    Ok(false)
+    Ok(concerning)
 }
 
 /// The folder of journals, opened by hand: this is asked before every change, and the store need not be looked at.

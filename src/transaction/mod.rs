@@ -32,7 +32,7 @@ mod plan;
 mod recover;
 mod step;
 
-pub(crate) use journal::{concerns, set_damaged_aside, verify, versions_needed};
+pub(crate) use journal::{concerning, set_damaged_aside, verify, versions_needed};
 pub(crate) use recover::recover_within;
 pub use recover::{Found, Recovered, RecoveredFile, recover};
 

@@ -16,6 +16,7 @@
 mod change;
 mod group;
 mod notes;
+mod obstacle;
 mod remove;
 mod rename;
 mod snapshot;
@@ -39,14 +40,11 @@ use crate::store::{Store, StoreOptions};
 use crate::sys::Dir;
 use crate::transaction::{self, Recovered};
 use notes::Notes;
+use obstacle::obstacle;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
-/// How often, and with what pauses, a lock is taken again because a transaction is to be carried out first.
-const RECOVERY_ATTEMPTS: u32 = 20;
-const RECOVERY_PAUSE: Duration = Duration::from_millis(10);
+use std::time::Instant;
 
 /// How a base folder is opened.
 #[derive(Clone, Debug, Default)]
@@ -210,9 +208,13 @@ impl Workspace {
 
     /// Takes a file's lock, once the transaction of a process that died over this file is carried out: a change made
     /// before that would be undone by it.
+    ///
+    /// # Errors
+    /// Where it cannot be carried out within the time-out, what keeps it from that: `lock_timeout` if somebody holds the
+    /// lock of another of its files. One that never can be carried out keeps nobody from working.
     pub(crate) fn acquire(&self, location: &Location, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
         let guard = self.0.locks.acquire(location, kind, options)?;
-        if self.0.options.read_only || !transaction::concerns(self, location)? {
+        if self.0.options.read_only || transaction::concerning(self, location)?.is_empty() {
             return Ok(guard);
         }
         guard.release()?;
@@ -220,18 +222,17 @@ impl Workspace {
     }
 
     fn acquire_after_recovery(&self, location: &Location, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
-        for _ in 0..RECOVERY_ATTEMPTS {
-            transaction::recover_within(self, Timeout::Try)?;
-            let guard = self.0.locks.acquire(location, kind, options)?;
-            if !transaction::concerns(self, location)? {
-                return Ok(guard);
-            }
-            // Somebody else is at it, and waits for this very lock.
+        let start = Instant::now();
+        loop {
+            options.progress.check()?;
+            let recovered = transaction::recover_within(self, Timeout::Try)?;
+            let left = options.timeout.after(start.elapsed());
+            let guard = self.0.locks.acquire(location, kind, &LockOptions { timeout: left, ..options.clone() })?;
+            let concerning = transaction::concerning(self, location)?;
+            let Some(obstacle) = obstacle(&concerning, &recovered) else { return Ok(guard) };
             guard.release()?;
-            std::thread::sleep(RECOVERY_PAUSE);
+            obstacle.wait(location, options.timeout, start.elapsed())?;
         }
-        // It cannot be carried out now: that keeps nobody from working.
-        self.0.locks.acquire(location, kind, options)
     }
 
     /// Notes the folder in which a temporary file is about to stand.
