@@ -46,6 +46,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+/// What may fail after a change, in words.
+pub(crate) const UNRELEASED: &str = "its lock could not be given back";
+const UNKEPT: &str = "what was written to the file meanwhile could not be kept";
+
 /// How a base folder is opened.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
@@ -247,8 +251,8 @@ impl Workspace {
         let mode = if self.0.options.group { 0o770 } else { 0o700 };
         match self.0.base.dir().create_dir(OsStr::new(STORE), mode) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(Error::io(e, self.0.store.path())),
-            Err(_) => Ok(()),
-            Ok(()) => self.0.base.dir().sync().at(self.0.store.path()).map(drop),
+            // Whoever made it may not have come to flush it yet.
+            _ => self.0.base.dir().sync().at(self.0.store.path()).map(drop),
         }
     }
 
