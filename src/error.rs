@@ -208,6 +208,21 @@ impl Error {
         self
     }
 
+    /// What failed once a change was made: not as if nothing had happened, nor as if a retry were harmless. `what` says
+    /// what could not be done any more. That the content is wrong is worth more than that.
+    pub(crate) fn after_change(mut self, what: &str) -> Error {
+        if matches!(self.0.code, Code::ChecksumMismatch | Code::DurabilityUnknown) {
+            return self;
+        }
+        let words = match self.os_error() {
+            // The system's words follow by themselves.
+            Some(_) => format!("the change was made, but {what}"),
+            None => format!("the change was made, but {what}: {}", self.words()),
+        };
+        self.0.message = Some(words.into());
+        self.with_code(Code::DurabilityUnknown)
+    }
+
     /// The same error once more, for each of several that one cause let down.
     pub(crate) fn again(&self) -> Error {
         Error(Box::new(Inner {

@@ -136,6 +136,19 @@ fn files_count_where_the_metadata_is_damaged() {
     assert_eq!(old.import(&handler).versions, 0);
 }
 
+/// As a document in memory it would take gigabytes.
+#[test]
+fn metadata_of_no_sensible_size_is_not_read() {
+    let old = Old::new();
+    old.version("f_v1.txt", "one");
+    let metadata = fs::File::create(old.path().join(".versions/metadata.json")).unwrap();
+    metadata.set_len((32 << 20) + 1).unwrap();
+    let handler = old.open();
+    let report = old.import(&handler);
+    assert!(matches!(&report.problems[..], [problem] if problem.contains("exceeds a limit")), "{report:?}");
+    assert_eq!(versions(&handler, "f.txt"), ["1 import one"]);
+}
+
 #[test]
 fn what_does_not_fit_together_is_reported_and_the_rest_imported() {
     let old = Old::new();

@@ -223,7 +223,8 @@ fn keep(mut file: &File, stat: &Stat, entry: &Entry, session: &mut Session, prog
 
 /// Reads a text file of the old folder, if it has a sensible size.
 fn read_text(dir: &Dir, name: &str, path: &Path) -> Result<Option<Vec<u8>>> {
-    const LARGEST: u64 = 256 << 20;
+    // As a document in memory it takes many times its size.
+    const LARGEST: u64 = 32 << 20;
     let (file, stat) = match open(dir, OsStr::new(name), path) {
         Ok(opened) => opened,
         Err(e) if e.code() == Code::NotFound => return Ok(None),

@@ -120,6 +120,16 @@ impl Timeout {
     }
 }
 
+impl Timeout {
+    /// What is left of it after some time.
+    pub(crate) fn after(self, elapsed: Duration) -> Timeout {
+        match self {
+            Timeout::After(time) => Timeout::After(time.saturating_sub(elapsed)),
+            other => other,
+        }
+    }
+}
+
 impl Default for Timeout {
     /// Ten seconds.
     fn default() -> Timeout {

@@ -46,7 +46,7 @@ pub(super) fn apply(
     options.pass("applied");
     journal.remove().map_err(|e| e.with_code(Code::DurabilityUnknown))?;
     options.pass("finished");
-    results_of(names, done, options.algorithm)
+    results_of(names, done, options.algorithm).map_err(|e| e.after_change("its files could not be read back"))
 }
 
 fn later(error: &Error, journal: &Journal) -> Error {

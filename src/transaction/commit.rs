@@ -14,8 +14,8 @@ use crate::path::{Base, Follow, Key, Location, bytes_of};
 use crate::store::{FileState, Landed, NewVersion, VersionKind};
 use crate::sys::FileKind;
 use crate::workspace::{
-    ChangeOptions, Changed, Slot, Source, Survey, Turn, Workspace, best_digest, check_restored, copy, keep_staged,
-    new_version, release, shares_flush,
+    ChangeOptions, Changed, Slot, Source, Survey, Turn, UNRELEASED, Workspace, best_digest, check_restored, copy,
+    keep_staged, new_version, release, shares_flush,
 };
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -55,11 +55,11 @@ pub(super) fn commit(transaction: Transaction<'_>) -> Result<Committed> {
         options.pass("drafted");
         draft.decide()
     });
-    let journal = decided.inspect_err(|_| effects.note_never(&workspace))?;
+    let journal = decided.inspect_err(|e| effects.note_never(&workspace, e))?;
     options.pass("decided");
     let id = journal.id();
     let results = apply(&workspace, &names, effects.list, journal, &guards, &options)?;
-    release(own)?;
+    release(own).map_err(|e| e.after_change(UNRELEASED))?;
     Ok(Committed { id, results: in_order(&moves, &results) })
 }
 
@@ -182,10 +182,7 @@ pub(super) fn lock_all(
         locations.iter().filter(|location| !held.iter().any(|guard| guard.covers(location))).collect();
     wanted.sort_by(|a, b| a.key().cmp(b.key()));
     let take = |location: &&Location| {
-        let timeout = match options.timeout {
-            Timeout::After(all) => Timeout::After(all.saturating_sub(start.elapsed())),
-            other => other,
-        };
+        let timeout = options.timeout.after(start.elapsed());
         acquire(location, &LockOptions { timeout, ..options.clone() })
     };
     wanted.iter().map(take).collect()
@@ -361,7 +358,11 @@ impl Effects {
         self.list.iter().map(|effect| effect.step.clone()).collect()
     }
 
-    fn note_never(&self, workspace: &Workspace) {
+    /// Unless the decision may still stand, and be carried out.
+    fn note_never(&self, workspace: &Workspace, error: &Error) {
+        if error.code() == Code::DurabilityUnknown {
+            return;
+        }
         for step in self.list.iter().map(|effect| &effect.step).filter(|step| step.version > 0) {
             workspace.note(&step.key, step.version, Landed::No);
         }

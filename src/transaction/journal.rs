@@ -84,6 +84,20 @@ impl Journal {
         self.dir.sync().at(&self.path).map(drop)
     }
 
+    /// Takes back a decision that could not be made durable: the answer to that, which says so if this fails too.
+    fn undecide(self, error: Error) -> Error {
+        let path = self.path.clone();
+        match self.remove() {
+            Ok(()) => error,
+            Err(e) => {
+                let words = "the decision could neither be made durable nor taken back: the transaction may be \
+                             carried out when the folder is next opened";
+                Error::message(Code::DurabilityUnknown, format!("{words} ({}, then {})", error.words(), e.words()))
+                    .at(path)
+            }
+        }
+    }
+
     /// Moves it where nobody takes it for a journal.
     fn set_aside(self, aside: &Dir) -> Result<()> {
         self.dir.rename(&self.name, aside, &self.name).at(&self.path)?;
@@ -121,18 +135,22 @@ impl Draft {
         let Some(journal) = &mut self.journal else { return Err(Error::new(Code::Internal)) };
         let name = OsString::from(journal.id() + DECIDED);
         journal.dir.rename(&journal.name, &journal.dir, &name).at(&journal.path)?;
-        // From here on `drop` removes the decided name: a decision that is not durable must not stand.
+        // A decision that is not durable must not stand.
         journal.path.set_file_name(&name);
         journal.name = name;
-        journal.dir.sync().at(&journal.path)?;
-        self.journal.take().ok_or_else(|| Error::new(Code::Internal))
+        let synced = journal.dir.sync().at(&journal.path);
+        let journal = self.journal.take().ok_or_else(|| Error::new(Code::Internal))?;
+        match synced {
+            Ok(_) => Ok(journal),
+            Err(e) => Err(journal.undecide(e)),
+        }
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
         if let Some(journal) = self.journal.take() {
-            // A draft that stays is removed by the next open; a decision that stays is carried out by it.
+            // A draft that stays is removed by the next open.
             let _ = journal.remove();
         }
     }
@@ -273,16 +291,22 @@ fn look(dir: &Dir, name: &OsStr, path: PathBuf) -> Result<Option<Journal>> {
 
 fn clear_guest(dir: &Dir, name: &OsStr, path: &Path) -> Result<()> {
     let stat = dir.stat(name).at(path)?;
-    match Timestamp::now().seconds - stat.modified.seconds > GUEST_PATIENCE {
+    match is_abandoned(Timestamp::now().seconds, stat.modified.seconds) {
         true => dir.remove_file(name).at(path),
         false => Ok(()),
     }
 }
 
-/// Whether a transaction that is decided and not finished is to change this file. Who holds the file's lock and gets
-/// `true` knows that its owner is dead: living ones hold that lock themselves.
-pub(crate) fn concerns(workspace: &Workspace, location: &Location) -> Result<bool> {
-    let Some(dir) = open_folder(workspace)? else { return Ok(false) };
+/// A file can have any time.
+fn is_abandoned(now: i64, modified: i64) -> bool {
+    now.saturating_sub(modified) > GUEST_PATIENCE
+}
+
+/// The transactions that are decided, not finished, and to change this file. Who holds the file's lock and is told of
+/// one knows that its owner is dead: living ones hold that lock themselves.
+pub(crate) fn concerning(workspace: &Workspace, location: &Location) -> Result<Vec<String>> {
+    let mut concerning = Vec::new();
+    let Some(dir) = open_folder(workspace)? else { return Ok(concerning) };
     let folder = workspace.store().path().join(FOLDER);
     for entry in dir.entries().at(&folder)? {
         if !entry.name.to_string_lossy().ends_with(DECIDED) {
@@ -291,12 +315,14 @@ pub(crate) fn concerns(workspace: &Workspace, location: &Location) -> Result<boo
         let path = folder.join(&entry.name);
         let read = dir.open_read(&entry.name).at(&path).and_then(|file| read_bounded(&file, &path));
         match read.map(|bytes| parse(&bytes)) {
-            Ok(Ok(steps)) if steps.iter().any(|step| step.key == *location.key()) => return Ok(true),
+            Ok(Ok(steps)) if steps.iter().any(|step| step.key == *location.key()) => {
+                concerning.push(id_of(&entry.name));
+            }
             // Damaged ones are never obeyed; one that is gone is carried out.
             _ => {}
         }
     }
-    Ok(false)
+    Ok(concerning)
 }
 
 /// The folder of journals, opened by hand: this is asked before every change, and the store need not be looked at.
@@ -398,6 +424,14 @@ mod tests {
         assert!((0..bytes.len()).all(|end| parse(&bytes[..end]).is_err()));
         assert!(parse(&[&bytes[..], &[0; 128]].concat()).is_err());
         assert!(parse(&[0xFF; 4096]).is_err());
+    }
+
+    #[test]
+    fn a_guests_draft_may_have_any_time() {
+        let abandoned = [i64::MIN, 0, 1_999_000_000];
+        let fresh = [2_000_000_000 - 60, 2_000_000_000 + 60, i64::MAX];
+        assert!(abandoned.iter().all(|modified| is_abandoned(2_000_000_000, *modified)));
+        assert!(!fresh.iter().any(|modified| is_abandoned(2_000_000_000, *modified)));
     }
 
     #[test]

@@ -32,7 +32,7 @@ mod plan;
 mod recover;
 mod step;
 
-pub(crate) use journal::{concerns, set_damaged_aside, verify, versions_needed};
+pub(crate) use journal::{concerning, set_damaged_aside, verify, versions_needed};
 pub(crate) use recover::recover_within;
 pub use recover::{Found, Recovered, RecoveredFile, recover};
 
@@ -210,7 +210,8 @@ impl<'t> Transaction<'t> {
     ///
     /// # Errors
     /// `durability_unknown`: the transaction is decided, and what could not be carried out now will be when the folder
-    /// is next opened. Any other: every file is as it was. Those of the single operations, with the path; `lock_timeout`;
+    /// is next opened; or, as the words then say, whether it is decided shows when the folder is next opened, or all was
+    /// made and what followed failed. Any other: every file is as it was. Those of the single operations, with the path; `lock_timeout`;
     /// `changed_while_read` if a program that takes no locks keeps changing one of the files.
     pub fn commit(self) -> Result<Committed> {
         commit::commit(self)

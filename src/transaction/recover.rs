@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::lock::{LockGuard, LockOptions, LockType, Timeout};
 use crate::path::{Follow, Location};
 use crate::workspace::{Workspace, release};
+use std::io;
 use std::path::PathBuf;
 
 /// What was found under a name when a transaction was carried out late.
@@ -86,6 +87,7 @@ fn carry_out(workspace: &Workspace, journal: Journal, timeout: Timeout) -> Resul
     if !journal.stands()? {
         return Ok(None);
     }
+    check_contents(workspace, &steps)?;
     let guards: Vec<&LockGuard> = own.iter().collect();
     let finished = finish_all(workspace, &steps, &locations, &guards, &journal.id())?;
     journal.remove()?;
@@ -96,6 +98,18 @@ fn carry_out(workspace: &Workspace, journal: Journal, timeout: Timeout) -> Resul
         outside_edit: finished.outside_edit,
     };
     Ok(Some(locations.into_iter().zip(finished).map(file).collect()))
+}
+
+/// A transaction of which a content is lost changes nothing any more: others need not wait for it, and what they write
+/// it will not undo.
+fn check_contents(workspace: &Workspace, steps: &[Step]) -> Result<()> {
+    for step in steps {
+        if let Becomes::File(state) = &step.new {
+            let mut content = workspace.store().reader(&state.content)?;
+            io::copy(&mut content, &mut io::sink()).map_err(|e| Error::from(e).at(step.key.to_path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// A name of a journal is as hostile as any; and it must still lead where it led. `None`: it is to be cleared, and its

@@ -4,10 +4,10 @@ use super::journal::{Journal, set_damaged_aside, verify};
 use super::step::{Becomes, Old, Step};
 use crate::checksum::{Algorithm, of_bytes};
 use crate::error::Code;
-use crate::path::Key;
+use crate::path::{Follow, Key};
 use crate::store::{Content, FileState, VersionKind};
 use crate::time::Timestamp;
-use crate::workspace::{OpenOptions, Workspace};
+use crate::workspace::{ChangeOptions, OpenOptions, Source, Workspace};
 use std::fs;
 use std::path::Path;
 
@@ -71,15 +71,25 @@ fn a_journal_cannot_reach_out_of_the_folder_or_into_the_store() {
     }
 }
 
+/// Part of such a transaction used to be carried out at every open, over what was written since.
 #[test]
-fn a_journal_whose_content_is_lost_stays_and_changes_nothing_of_that_file() {
+fn a_journal_whose_content_is_lost_stays_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("f"), "old").unwrap();
-    let old = Old::File(of_bytes(Algorithm::Sha256, b"old"));
-    let found = problem(folder.path(), &[step("f", old, lost())]);
-    assert!(found.is_some());
-    assert_eq!(fs::read_to_string(folder.path().join("f")).unwrap(), "old");
+    let path = |name: &str| folder.path().join(name);
+    let names = ["f", "g"];
+    names.iter().for_each(|name| fs::write(path(name), "old").unwrap());
+    let old = || Old::File(of_bytes(Algorithm::Sha256, b"old"));
+    let found = problem(folder.path(), &[step("f", old(), Becomes::Nothing), step("g", old(), lost())]);
+    assert_eq!(found, Some(Code::Damaged));
+    names.iter().for_each(|name| assert_eq!(fs::read_to_string(path(name)).unwrap(), "old"));
+    let workspace = open(folder.path());
+    assert_eq!(workspace.recovered().len(), 1);
+    for name in names {
+        let location = workspace.base().resolve(name, Follow::Whole).unwrap();
+        workspace.write(location, Source::Bytes(b"later"), ChangeOptions::default()).unwrap();
+    }
     assert_eq!(open(folder.path()).recovered().len(), 1);
+    names.iter().for_each(|name| assert_eq!(fs::read_to_string(path(name)).unwrap(), "later"));
 }
 
 #[test]
@@ -140,7 +150,7 @@ fn prune_leaves_what_a_transaction_works_from() {
     let workspace = open(folder.path());
     let handler = crate::handler::AdvancedFileHandler::new(&workspace);
     for text in ["1", "2", "3"] {
-        let source = crate::workspace::Source::Bytes(text.as_bytes());
+        let source = Source::Bytes(text.as_bytes());
         handler.secure_write("f", source, Default::default()).unwrap();
     }
     decided(&workspace, &[Step { version: 2, ..step("f", Old::Nothing, lost()) }]);

@@ -150,6 +150,9 @@ impl FileVersionManager {
             Ok(file) => Some(self.workspace.acquire(&file, LockType::Exclusive, &LockOptions::default())?),
             Err(_) => None, // its folder is gone, and nobody else writes there either
         };
+        self.version(&name, &Which::Number(number))?; // a store is not made only to say that it has no such version
+        // Prune keeps away from a session alone: what is looked up before one may be gone by the time the tag is written.
+        let session = self.workspace.store().begin()?;
         let version = self.version(&name, &Which::Number(number))?;
         match (set, version.tags.iter().any(|t| t == tag)) {
             (true, true) => return Ok(()),
@@ -160,8 +163,7 @@ impl FileVersionManager {
                 return Err(Error::message(Code::VersionNotFound, words).at(name.as_ref()));
             }
         }
-        let record = New::Tag { key, number, tag: tag.to_owned(), set };
-        self.workspace.store().begin()?.commit(vec![record])?;
+        session.commit(vec![New::Tag { key, number, tag: tag.to_owned(), set }])?;
         guard.map_or(Ok(()), |guard| guard.release())
     }
 
@@ -261,4 +263,41 @@ fn check_tag(tag: &str) -> Result<()> {
         return Ok(());
     };
     Err(Error::message(Code::InvalidArgument, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::OpenOptions;
+    use std::time::Duration;
+
+    /// The version was looked up before the store kept prune away: prune took it in between, and a tag that was
+    /// acknowledged named nothing.
+    #[test]
+    fn a_version_that_is_pruned_while_it_is_tagged_is_not_acknowledged_as_tagged() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Workspace::open(folder.path(), &OpenOptions::default()).unwrap();
+        let (pruner, tagger) = (open(), FileVersionManager::new(&open()));
+        for text in ["1", "2"] {
+            let location = pruner.base().resolve("f", Follow::Whole).unwrap();
+            pruner.write(location, Source::Bytes(text.as_bytes()), ChangeOptions::default()).unwrap();
+        }
+        let number = Which::Number(1);
+        tagger.version("f", &number).unwrap();
+        let tagged = std::thread::scope(|scope| {
+            let mut thread = None;
+            let mut plan = |store: &crate::store::Store| {
+                // From here on writers wait for the prune; this one may do before what it can.
+                thread = Some(scope.spawn(|| tagger.tag("f", 1, "kept", true)));
+                std::thread::sleep(Duration::from_millis(300));
+                let version = store.version(&Key::from_bytes(b"f".to_vec()), &number)?;
+                Ok(PrunePlan { versions: vec![version.record], ..PrunePlan::default() })
+            };
+            pruner.store().prune(false, &Progress::new(), &mut plan).unwrap();
+            thread.unwrap().join().unwrap()
+        });
+        assert_eq!(tagged.unwrap_err().code(), Code::VersionNotFound);
+        assert_eq!(tagger.list_versions("f").unwrap().len(), 1);
+        tagger.tag("f", 2, "kept", true).unwrap();
+    }
 }

@@ -16,6 +16,7 @@
 mod change;
 mod group;
 mod notes;
+mod obstacle;
 mod remove;
 mod rename;
 mod snapshot;
@@ -39,14 +40,15 @@ use crate::store::{Store, StoreOptions};
 use crate::sys::Dir;
 use crate::transaction::{self, Recovered};
 use notes::Notes;
+use obstacle::obstacle;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::Instant;
 
-/// How often, and with what pauses, a lock is taken again because a transaction is to be carried out first.
-const RECOVERY_ATTEMPTS: u32 = 20;
-const RECOVERY_PAUSE: Duration = Duration::from_millis(10);
+/// What may fail after a change, in words.
+pub(crate) const UNRELEASED: &str = "its lock could not be given back";
+const UNKEPT: &str = "what was written to the file meanwhile could not be kept";
 
 /// How a base folder is opened.
 #[derive(Clone, Debug, Default)]
@@ -210,9 +212,13 @@ impl Workspace {
 
     /// Takes a file's lock, once the transaction of a process that died over this file is carried out: a change made
     /// before that would be undone by it.
+    ///
+    /// # Errors
+    /// Where it cannot be carried out within the time-out, what keeps it from that: `lock_timeout` if somebody holds the
+    /// lock of another of its files. One that never can be carried out keeps nobody from working.
     pub(crate) fn acquire(&self, location: &Location, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
         let guard = self.0.locks.acquire(location, kind, options)?;
-        if self.0.options.read_only || !transaction::concerns(self, location)? {
+        if self.0.options.read_only || transaction::concerning(self, location)?.is_empty() {
             return Ok(guard);
         }
         guard.release()?;
@@ -220,18 +226,17 @@ impl Workspace {
     }
 
     fn acquire_after_recovery(&self, location: &Location, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
-        for _ in 0..RECOVERY_ATTEMPTS {
-            transaction::recover_within(self, Timeout::Try)?;
-            let guard = self.0.locks.acquire(location, kind, options)?;
-            if !transaction::concerns(self, location)? {
-                return Ok(guard);
-            }
-            // Somebody else is at it, and waits for this very lock.
+        let start = Instant::now();
+        loop {
+            options.progress.check()?;
+            let recovered = transaction::recover_within(self, Timeout::Try)?;
+            let left = options.timeout.after(start.elapsed());
+            let guard = self.0.locks.acquire(location, kind, &LockOptions { timeout: left, ..options.clone() })?;
+            let concerning = transaction::concerning(self, location)?;
+            let Some(obstacle) = obstacle(&concerning, &recovered) else { return Ok(guard) };
             guard.release()?;
-            std::thread::sleep(RECOVERY_PAUSE);
+            obstacle.wait(location, options.timeout, start.elapsed())?;
         }
-        // It cannot be carried out now: that keeps nobody from working.
-        self.0.locks.acquire(location, kind, options)
     }
 
     /// Notes the folder in which a temporary file is about to stand.
@@ -246,8 +251,8 @@ impl Workspace {
         let mode = if self.0.options.group { 0o770 } else { 0o700 };
         match self.0.base.dir().create_dir(OsStr::new(STORE), mode) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(Error::io(e, self.0.store.path())),
-            Err(_) => Ok(()),
-            Ok(()) => self.0.base.dir().sync().at(self.0.store.path()).map(drop),
+            // Whoever made it may not have come to flush it yet.
+            _ => self.0.base.dir().sync().at(self.0.store.path()).map(drop),
         }
     }
 

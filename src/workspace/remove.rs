@@ -2,7 +2,7 @@
 
 use super::survey::{Standing, Survey, unchanged};
 use super::turn::{Turn, new_version};
-use super::{ChangeOptions, Changed, Workspace, release};
+use super::{ChangeOptions, Changed, UNKEPT, UNRELEASED, Workspace, release};
 use crate::atomic::Durability;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::path::Location;
@@ -25,11 +25,14 @@ impl Workspace {
         let guard = self.enter(location, &options.hold)?;
         let kind = location.dir().stat(location.name()).at(location.path())?.kind;
         let mut changed = match kind {
-            FileKind::Symlink => unlink(location, options)?,
+            FileKind::Symlink => {
+                unlink(location)?;
+                gone(location, sync_names(&[location], options.durability)?)
+            }
             FileKind::File => self.delete_file(location, options)?,
             _ => return Err(Error::new(Code::NotAFile)),
         };
-        release(guard)?;
+        release(guard).map_err(|e| e.after_change(UNRELEASED))?;
         changed.timestamp = Timestamp::now();
         Ok(changed)
     }
@@ -46,15 +49,15 @@ impl Workspace {
         let stone = options.create_version.then(|| turn.add(tombstone(location)));
         let numbers = turn.commit(edit.is_some() || options.durability > Durability::None)?;
         let stone = numbers.of(stone);
-        let removed = self.check_still(location, &survey).and_then(|()| unlink(location, options));
-        let stone_again = options.create_version.then(|| tombstone(location));
-        let mut changed = removed.inspect_err(|e| self.not_removed(location, stone, e))?;
-        changed.outside_edit = self.late_edit(location, &survey, &options.progress, stone_again)?.or(numbers.of(edit));
-        changed.version = stone;
-        if let Some(number) = stone {
-            self.note(location.key(), number, Landed::Yes(None));
-        }
-        Ok(changed)
+        let removed = self.check_still(location, &survey).and_then(|()| unlink(location));
+        removed.inspect_err(|_| self.note_stone(location, stone, Landed::No))?;
+        self.note_stone(location, stone, Landed::Yes(None));
+        // Kept also where the flush fails: the file is gone all the same.
+        let synced = sync_names(&[location], options.durability);
+        let again = options.create_version.then(|| tombstone(location));
+        let late = self.late_edit(location, &survey, &options.progress, again).map_err(|e| e.after_change(UNKEPT))?;
+        let outside_edit = late.or(numbers.of(edit));
+        Ok(Changed { version: stone, outside_edit, ..gone(location, synced?) })
     }
 
     /// Refuses to remove what was not surveyed.
@@ -66,9 +69,9 @@ impl Workspace {
         }
     }
 
-    fn not_removed(&self, location: &Location, stone: Option<u64>, error: &Error) {
-        if let (Some(number), true) = (stone, error.code() != Code::DurabilityUnknown) {
-            self.note(location.key(), number, Landed::No);
+    fn note_stone(&self, location: &Location, stone: Option<u64>, landed: Landed) {
+        if let Some(number) = stone {
+            self.note(location.key(), number, landed);
         }
     }
 
@@ -98,10 +101,12 @@ impl Workspace {
     }
 }
 
-fn unlink(location: &Location, options: &ChangeOptions<'_>) -> Result<Changed> {
-    location.dir().remove_file(location.name()).at(location.path())?;
-    let durability = sync_names(&[location], options.durability)?;
-    Ok(Changed {
+fn unlink(location: &Location) -> Result<()> {
+    location.dir().remove_file(location.name()).at(location.path())
+}
+
+fn gone(location: &Location, durability: Durability) -> Changed {
+    Changed {
         path: location.path().to_owned(),
         size: 0,
         checksum: None,
@@ -109,7 +114,7 @@ fn unlink(location: &Location, options: &ChangeOptions<'_>) -> Result<Changed> {
         outside_edit: None,
         timestamp: Timestamp::now(),
         durability,
-    })
+    }
 }
 
 /// The version that says that a file is gone.

@@ -3,7 +3,7 @@
 use super::remove::sync_names;
 use super::survey::Survey;
 use super::turn::{Turn, new_version};
-use super::{ChangeOptions, Changed, Workspace, release};
+use super::{ChangeOptions, Changed, UNKEPT, UNRELEASED, Workspace, release};
 use crate::atomic::{Condition, Durability};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::lock::LockType;
@@ -43,7 +43,7 @@ impl Workspace {
             FileKind::File => self.rename_file(from, to, options)?,
             _ => return Err(Error::new(Code::NotAFile)),
         };
-        release(guards)?;
+        release(guards).map_err(|e| e.after_change(UNRELEASED))?;
         Ok(changed)
     }
 
@@ -58,13 +58,13 @@ impl Workspace {
             .and_then(|()| if target.stat.is_some() { self.check_still(to, &target) } else { Ok(()) })
             .and_then(|()| move_name(from, to, options));
         moved.inspect_err(|_| self.note_rename(from, to, &told, false))?;
-        let durability = sync_names(&[from, to], options.durability)?;
-        let here = told.arrived.map(|_| came_from(from, to, told.state.clone()));
-        let late = self.late_edit(to, &target, &options.progress, here)?;
-        let mut changed = self.renamed(to, options, &told, durability)?;
-        changed.outside_edit = late.or(told.outside_edit);
         self.note_rename(from, to, &told, true);
-        Ok(changed)
+        // Kept also where the flush fails: what was replaced is gone all the same.
+        let synced = sync_names(&[from, to], options.durability);
+        let here = told.arrived.map(|_| came_from(from, to, told.state.clone()));
+        let late = self.late_edit(to, &target, &options.progress, here).map_err(|e| e.after_change(UNKEPT))?;
+        let changed = renamed(to, options, &told, synced?)?;
+        Ok(Changed { outside_edit: late.or(told.outside_edit), ..changed })
     }
 
     /// A target that is a symbolic link is replaced, and has no content of its own.
@@ -89,31 +89,8 @@ impl Workspace {
         let outside_edit = turn.commit(true)?.of(edit);
         move_name(from, to, options)?;
         let durability = sync_names(&[from, to], options.durability)?;
-        let told = Told::default();
-        Ok(Changed { outside_edit, ..self.renamed(to, options, &told, durability)? })
-    }
-
-    fn renamed(
-        &self,
-        to: &Location,
-        options: &ChangeOptions<'_>,
-        told: &Told,
-        durability: Durability,
-    ) -> Result<Changed> {
-        let stat = to.dir().stat(to.name()).at(to.path())?;
-        let checksum = match &told.state {
-            Some(state) => state.digests.iter().find(|d| d.algorithm() == options.algorithm).cloned(),
-            None => None,
-        };
-        Ok(Changed {
-            path: to.path().to_owned(),
-            size: stat.size,
-            checksum,
-            version: told.arrived,
-            outside_edit: told.outside_edit,
-            timestamp: Timestamp::now(),
-            durability,
-        })
+        let told = Told { outside_edit, ..Told::default() };
+        renamed(to, options, &told, durability)
     }
 
     fn note_rename(&self, from: &Location, to: &Location, told: &Told, done: bool) {
@@ -126,6 +103,21 @@ impl Workspace {
             self.note(to.key(), number, landed(stands));
         }
     }
+}
+
+/// What stands under the new name now.
+fn renamed(to: &Location, options: &ChangeOptions<'_>, told: &Told, durability: Durability) -> Result<Changed> {
+    let stat = to.dir().stat(to.name()).at(to.path()).map_err(|e| e.after_change("it could not be looked at"))?;
+    let digests = told.state.as_ref().map(|state| &state.digests[..]).unwrap_or_default();
+    Ok(Changed {
+        path: to.path().to_owned(),
+        size: stat.size,
+        checksum: digests.iter().find(|d| d.algorithm() == options.algorithm).cloned(),
+        version: told.arrived,
+        outside_edit: told.outside_edit,
+        timestamp: Timestamp::now(),
+        durability,
+    })
 }
 
 fn came_from(from: &Location, to: &Location, state: Option<FileState>) -> NewVersion {

@@ -4,7 +4,7 @@ use super::change::{Change, ChangeOptions, Changed, Source};
 use super::group::{Waiting, both, groups, shares_flush};
 use super::survey::{BEST, History, Standing, Survey, best_digest, broken, digest_file, open_standing, unchanged};
 use super::turn::{BIG, Numbers, Slot, Turn, new_version};
-use super::{Workspace, release};
+use super::{UNRELEASED, Workspace, release};
 use crate::atomic::{AtomicFile, Condition, Displaced, Durability, Staged, WriteOptions, Written};
 use crate::checksum::Algorithm;
 use crate::error::{Code, Error, IoContext, Result};
@@ -17,6 +17,9 @@ use crate::time::Timestamp;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+
+/// What may fail after the change.
+const UNREAD: &str = "it could not be read back";
 
 /// A change whose temporary file is complete.
 struct Staging<'s, 'o> {
@@ -302,6 +305,7 @@ impl Workspace {
         let locations: Vec<&Location> = full.iter().map(|(item, _)| &item.location).collect();
         let answers = self.sync_folders(&locations);
         for ((item, mut written), answer) in full.into_iter().zip(answers) {
+            let answer = answer.map_err(|e| e.after_change("its folder could not be flushed"));
             if let Some(synced) = results.keep(item.index, answer) {
                 written.durability = if synced { Durability::Full } else { Durability::Data };
                 published.push((item, written));
@@ -312,7 +316,7 @@ impl Workspace {
     fn conclude(&self, item: Recorded<'_>, written: Written) -> Result<Changed> {
         let seen = Timestamp::now();
         let identity = match item.options.verify {
-            true => read_back(&item.location, &written)?,
+            true => read_back(&item.location, &written).map_err(|e| e.after_change(UNREAD))?,
             false => Some(Identity { seen, ..Identity::of(&written.stat) }),
         };
         if let Some(number) = item.version {
@@ -322,7 +326,7 @@ impl Workspace {
             // Others tell a big file unchanged by this note alone; without it they read it, no worse.
             let _ = self.flush_notes();
         }
-        release(item.guard)?;
+        release(item.guard).map_err(|e| e.after_change(UNRELEASED))?;
         Ok(Changed {
             path: item.location.path().to_owned(),
             size: written.size,

@@ -70,6 +70,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
             move || acknowledged(stdout)
         });
         std::thread::sleep(Duration::from_millis(20 + kill * 37 % 120));
+        assert!(child.try_wait().unwrap().is_none(), "the writer stopped by itself");
         child.kill().unwrap();
         child.wait().unwrap();
         all.extend(reader.join().unwrap());

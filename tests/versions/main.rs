@@ -1,5 +1,6 @@
 //! The history of files: what is recorded, what comes back, and what survives.
 
+mod faults;
 mod history;
 mod keep;
 mod kill;
