@@ -108,7 +108,11 @@ impl Location {
 
     /// Resolves an ordinary path, links included; for what works without a base folder.
     pub fn ordinary(path: impl AsRef<Path>) -> Result<Location> {
-        let given = path.as_ref();
+        Location::ordinary_as(path.as_ref(), Follow::Whole)
+    }
+
+    /// The same, with a link as the last component followed or kept.
+    fn ordinary_as(given: &Path, follow: Follow) -> Result<Location> {
         check_name(given).map_err(|e| e.at(given))?;
         let mut path = std::path::absolute(given).at(given)?;
         for _ in 0..=MAX_LINKS {
@@ -121,7 +125,9 @@ impl Location {
             let dir = Dir::open(&parent).at(given)?;
             let full = parent.join(&name);
             match dir.stat(&name) {
-                Ok(stat) if stat.kind == FileKind::Symlink => path = parent.join(dir.read_link(&name).at(given)?),
+                Ok(stat) if stat.kind == FileKind::Symlink && follow == Follow::Whole => {
+                    path = parent.join(dir.read_link(&name).at(given)?);
+                }
                 Ok(_) => return Ok(Location::outside(dir, name, full)),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Location::outside(dir, name, full)),
                 Err(e) => return Err(Error::io(e, given)),
@@ -182,12 +188,18 @@ impl Base {
 
     /// Resolves a name whose folder exists.
     pub fn resolve(&self, name: impl AsRef<Path>, follow: Follow) -> Result<Location> {
-        self.find(name.as_ref(), follow, None).map_err(|e| e.at(name.as_ref()))
+        self.find(name.as_ref(), follow, None, self.allow_outside).map_err(|e| e.at(name.as_ref()))
+    }
+
+    /// Resolves a name that may lead out of the base, whatever the base allows: for what a caller may name anywhere.
+    pub(crate) fn resolve_anywhere(&self, name: &Path, follow: Follow) -> Result<Location> {
+        self.find(name, follow, None, true).map_err(|e| e.at(name))
     }
 
     /// Resolves a name and creates the folders that are missing on its way, each made durable if `durable`.
     pub fn resolve_creating(&self, name: impl AsRef<Path>, durable: bool) -> Result<Location> {
-        self.find(name.as_ref(), Follow::Whole, Some(durable)).map_err(|e| e.at(name.as_ref()))
+        let name = name.as_ref();
+        self.find(name, Follow::Whole, Some(durable), self.allow_outside).map_err(|e| e.at(name))
     }
 
     /// Resolves a key that a store or a journal holds: hostile until proven harmless.
@@ -195,21 +207,31 @@ impl Base {
         self.resolve(key.to_path(), follow)
     }
 
-    fn find(&self, name: &Path, follow: Follow, create: Option<bool>) -> Result<Location> {
+    fn find(&self, name: &Path, follow: Follow, create: Option<bool>, anywhere: bool) -> Result<Location> {
         check_name(name)?;
         let Some(relative) = self.relative(name) else {
-            return if self.allow_outside { Location::ordinary(name) } else { Err(Error::new(Code::PathEscape)) };
+            return if anywhere { self.outside(name, follow) } else { Err(Error::new(Code::PathEscape)) };
         };
         let found = match self.find_directly(&relative, follow) {
             Some(location) => Ok(location),
             None => self.walk(&relative, follow, create),
         };
         match found {
-            Err(e) if e.code() == Code::PathEscape && self.allow_outside => {
-                Location::ordinary(self.path.join(relative))
-            }
+            Err(e) if e.code() == Code::PathEscape && anywhere => self.outside(&self.path.join(relative), follow),
             found => found,
         }
+    }
+
+    /// A name that leads out of the base. If it leads back in, it is one of the base like any other: a file has one key,
+    /// and the store is reached by no detour.
+    fn outside(&self, name: &Path, follow: Follow) -> Result<Location> {
+        let location = Location::ordinary_as(name, follow)?;
+        if let Ok(back) = location.path().strip_prefix(&self.path) {
+            // No link is on its way any more; one that is put there now is followed no further than the base.
+            return self.walk(back, Follow::Parent, None);
+        }
+        location.path().iter().try_for_each(check_reserved)?;
+        Ok(location)
     }
 
     /// The part of a name below the base, as written. `None`: an absolute name elsewhere.
@@ -217,7 +239,12 @@ impl Base {
         if name.is_relative() {
             return Some(name.to_owned());
         }
-        name.strip_prefix(&self.path).ok().map(Path::to_owned)
+        if let Ok(below) = name.strip_prefix(&self.path) {
+            return Some(below.to_owned());
+        }
+        // The way to the base may be spelled through links.
+        let is_base = |above: &&Path| std::fs::canonicalize(above).is_ok_and(|above| above == self.path);
+        name.ancestors().find(is_base).and_then(|base| name.strip_prefix(base).ok()).map(Path::to_owned)
     }
 
     /// One `openat2` for the folder and one `stat` for the name: no links, no `..`.
@@ -241,7 +268,7 @@ impl Base {
     fn walk(&self, relative: &Path, follow: Follow, create: Option<bool>) -> Result<Location> {
         let mut stack: Vec<(Arc<Dir>, OsString)> = Vec::new();
         let mut pending: VecDeque<OsString> = components(relative);
-        let mut steps = 0;
+        let mut links = 0;
         while let Some(name) = pending.pop_front() {
             if name == "." {
                 continue;
@@ -267,20 +294,17 @@ impl Base {
             if last && (stat.kind != FileKind::Symlink || follow == Follow::Parent) {
                 return self.location(here, stack.iter().map(|s| &s.1), name);
             }
-            steps += 1;
-            if steps > MAX_LINKS * 100 {
-                return Err(Error::new(Code::SymlinkLoop));
-            }
             match stat.kind {
                 FileKind::Symlink => {
-                    if steps > MAX_LINKS {
+                    links += 1;
+                    if links > MAX_LINKS {
                         return Err(Error::new(Code::SymlinkLoop));
                     }
                     let target = PathBuf::from(here.read_link(&name)?);
                     let target = match target.is_absolute() {
                         true => {
                             stack.clear();
-                            target.strip_prefix(&self.path).map_err(|_| Error::new(Code::PathEscape))?.to_owned()
+                            self.relative(&target).ok_or_else(|| Error::new(Code::PathEscape))?
                         }
                         false => target,
                     };
@@ -454,6 +478,80 @@ mod tests {
         }
         let open = Base::open(&inside, true).unwrap();
         assert!(open.resolve("../secret", Follow::Whole).is_ok());
+    }
+
+    /// With names allowed to lead out, removing and renaming followed a link that they did not follow inside.
+    #[test]
+    fn a_link_that_leads_out_is_kept_where_it_is_meant_itself() {
+        let tmp = tempfile::tempdir().unwrap();
+        let outer = tmp.path().canonicalize().unwrap();
+        let inside = outer.join("base");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(outer.join("file"), "x").unwrap();
+        symlink("file", outer.join("link")).unwrap();
+        symlink(outer.clone(), inside.join("up")).unwrap();
+        let base = Base::open(&inside, true).unwrap();
+        for name in [PathBuf::from("../link"), outer.join("link"), "up/link".into()] {
+            assert_eq!(base.resolve(&name, Follow::Parent).unwrap().path(), outer.join("link"));
+            assert_eq!(base.resolve(&name, Follow::Whole).unwrap().path(), outer.join("file"));
+        }
+    }
+
+    /// A name that left the base and came back in had a second key, and reached the store.
+    #[test]
+    fn a_name_that_comes_back_is_one_of_the_base() {
+        let tmp = tempfile::tempdir().unwrap();
+        let inside = tmp.path().canonicalize().unwrap().join("base");
+        std::fs::create_dir_all(inside.join(".electrus/tx")).unwrap();
+        std::fs::create_dir_all(inside.join("a")).unwrap();
+        std::fs::create_dir_all(tmp.path().join("other/.electrus")).unwrap();
+        std::fs::write(inside.join("a/f"), "x").unwrap();
+        symlink("base", tmp.path().join("way")).unwrap();
+        symlink("base/a/f", tmp.path().join("link")).unwrap();
+        let base = Base::open(&inside, true).unwrap();
+        for name in ["../base/a/f", "../way/a/f", "../link", "a/../../base/a/f"] {
+            assert_eq!(base.resolve(name, Follow::Whole).unwrap().key().as_bytes(), b"a/f", "{name}");
+        }
+        for name in ["../base/.electrus/x", "../way/.Electrus/tx/x", "../other/.electrus/x", "../.electrus-tmp-1"] {
+            let found = base.resolve(name, Follow::Whole).map_err(|e| e.code());
+            let absent = name.contains("Electrus") && matches!(found, Err(Code::NotFound));
+            assert!(absent || matches!(found, Err(Code::ReservedName)), "{name}: {found:?}");
+        }
+        assert_eq!(code(&base, "../base"), Code::NotAFile);
+    }
+
+    #[test]
+    fn folders_are_not_counted_as_links() {
+        let tmp = tempfile::tempdir().unwrap();
+        let deep: PathBuf = (0..60).map(|_| "d").collect();
+        std::fs::create_dir_all(tmp.path().join(&deep)).unwrap();
+        std::fs::write(tmp.path().join(&deep).join("f"), "x").unwrap();
+        symlink("f", tmp.path().join(&deep).join("link")).unwrap();
+        for base in bases(tmp.path()) {
+            let found = base.resolve(deep.join("link"), Follow::Whole).unwrap();
+            assert_eq!(found.key().to_path(), deep.join("f"));
+        }
+    }
+
+    #[test]
+    fn an_absolute_name_may_spell_the_way_to_the_base_through_links() {
+        let tmp = tempfile::tempdir().unwrap();
+        let inside = tmp.path().join("base");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("f"), "x").unwrap();
+        std::fs::write(tmp.path().join("secret"), "x").unwrap();
+        let way = tmp.path().join("way");
+        symlink("base", &way).unwrap();
+        symlink(way.join("f"), inside.join("link")).unwrap();
+        for base in bases(&way).into_iter().chain(bases(&inside)) {
+            for name in [way.join("f"), way.join("link"), inside.join("link")] {
+                assert_eq!(base.resolve(&name, Follow::Whole).unwrap().key().as_bytes(), b"f", "{name:?}");
+            }
+            assert_eq!(base.resolve(way.join("new"), Follow::Whole).unwrap().key().as_bytes(), b"new");
+            for name in [way.join("../secret"), tmp.path().join("secret"), tmp.path().join("way.not/f")] {
+                assert_eq!(base.resolve(&name, Follow::Whole).unwrap_err().code(), Code::PathEscape, "{name:?}");
+            }
+        }
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl BackupManager {
     }
 
     /// The backups of a base folder, in `<base>/.electrus/backups` or where [`backup_dir`](crate::workspace::OpenOptions)
-    /// says (relative to the base). Sources are relative to the base and do not lead out of it.
+    /// says (relative to the base). Sources are relative to the base and do not lead out of it, unless the workspace was
+    /// opened with `backup_anywhere` or `allow_outside`.
     pub fn for_workspace(workspace: &Workspace) -> Result<BackupManager> {
         let options = StoreOptions { group: workspace.options().group, read_only: workspace.options().read_only };
         let base = workspace.base().path();

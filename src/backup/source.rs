@@ -3,9 +3,9 @@
 use super::Home;
 use super::manifest::{Source, key_of};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::path::{Base, Follow, is_reserved};
-use crate::path::{bytes_of, os_name};
+use crate::path::{Follow, bytes_of, is_reserved, os_name};
 use crate::sys::{Dir, FileKind, Stat};
+use crate::workspace::Workspace;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -50,9 +50,10 @@ pub fn resolve<P: AsRef<Path>>(home: &Home, paths: &[P]) -> Result<Vec<Root>> {
     let mut roots = Vec::new();
     for path in paths {
         let root = match home {
-            Home::Workspace(workspace) => beneath(workspace.base(), path.as_ref())?,
+            Home::Workspace(workspace) => beneath(workspace, path.as_ref())?,
             Home::Alone => ordinary(path.as_ref())?,
         };
+        check_names(&root.source).map_err(|e| e.at(path.as_ref()))?;
         check_kind(&root)?;
         roots.push(root);
     }
@@ -66,19 +67,31 @@ fn check_kind(root: &Root) -> Result<()> {
     }
 }
 
+/// A backup with reserved names would not be believed when it is read.
+fn check_names(source: &Source) -> Result<()> {
+    let mut parts = source.name.split(|b| *b == b'/').chain(source.place.split(|b| *b == b'/'));
+    if parts.any(|part| is_reserved(&os_name(part))) { Err(Error::new(Code::ReservedName)) } else { Ok(()) }
+}
+
 /// A name in a workspace.
-fn beneath(base: &Base, given: &Path) -> Result<Root> {
+fn beneath(workspace: &Workspace, given: &Path) -> Result<Root> {
+    let base = workspace.base();
     if bytes_of(given.as_os_str()).contains(&0) || given.as_os_str().is_empty() {
         return Err(Error::new(Code::InvalidName).at(given));
     }
     let plain: PathBuf = given.components().collect();
-    if plain == Path::new(".") || plain == base.path() {
+    let anywhere = workspace.options().allow_outside || workspace.options().backup_anywhere;
+    if plain == Path::new(".") || plain == base.path() || (anywhere && is_folder(&base.path().join(given), base.path()))
+    {
         let at = At::Folder(base.dir().clone());
         return Ok(Root { source: Source::default(), at, path: base.path().to_owned() });
     }
     // As with other tools, a slash at the end means the folder that a link points to.
     let follow = if is_folder_name(given) { Follow::Whole } else { Follow::Parent };
-    let location = base.resolve(&plain, follow)?;
+    let location = match anywhere {
+        true => base.resolve_anywhere(&plain, follow)?,
+        false => base.resolve(&plain, follow)?,
+    };
     let key = location.key().as_bytes();
     let (name, place) = match key.strip_prefix(b"/") {
         Some(name) => (name.to_vec(), key.to_vec()),
@@ -86,6 +99,12 @@ fn beneath(base: &Base, given: &Path) -> Result<Root> {
     };
     let at = At::Name(location.dir().clone(), location.name().to_owned());
     Ok(Root { source: Source { name, place }, at, path: location.path().to_owned() })
+}
+
+/// Whether a path names this folder, and not a link to it.
+fn is_folder(given: &Path, folder: &Path) -> bool {
+    let is_link = !is_folder_name(given) && given.is_symlink();
+    !is_link && std::fs::canonicalize(given).is_ok_and(|path| path == folder)
 }
 
 /// An ordinary path. It is called in the backup as it was given, or by its whole path if it was given as such.
@@ -105,11 +124,7 @@ fn ordinary(given: &Path) -> Result<Root> {
             (Dir::open(&path).at(given)?, None, path)
         }
     };
-    let name_in_backup = recorded_name(&plain, &path);
-    if name_in_backup.split(|b| *b == b'/').any(|part| is_reserved(&os_name(part))) {
-        return Err(Error::new(Code::ReservedName).at(given));
-    }
-    let source = Source { name: name_in_backup, place: bytes_of(path.as_os_str()) };
+    let source = Source { name: recorded_name(&plain, &path), place: bytes_of(path.as_os_str()) };
     let dir = Arc::new(dir);
     let at = match name {
         Some(name) => At::Name(dir, name),

@@ -84,6 +84,7 @@ const OPEN: &[Field] = &[
     READ_ONLY,
     SHARED,
     Field::sometimes("backup_dir", Type::Path, "Where backups go, from the base; in its store unless given."),
+    Field::default("backup_anywhere", Type::Flag, "false", "Backups take and restore to ordinary paths."),
 ];
 
 const BACKUP_OPEN_OPTIONS: &[Field] = &[READ_ONLY, SHARED];

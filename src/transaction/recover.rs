@@ -74,7 +74,9 @@ pub(crate) fn recover_within(workspace: &Workspace, timeout: Timeout) -> Result<
 /// `None`: its owner lives after all, and has finished.
 fn carry_out(workspace: &Workspace, journal: Journal, timeout: Timeout) -> Result<Option<Vec<RecoveredFile>>> {
     let (mut steps, mut locations) = (Vec::new(), Vec::new());
-    for step in journal.read()? {
+    let read = journal.read()?;
+    check_reach(workspace, &read)?;
+    for step in read {
         if let Some(location) = resolve(workspace, &step)? {
             locations.push(location);
             steps.push(step);
@@ -110,6 +112,20 @@ fn check_contents(workspace: &Workspace, steps: &[Step]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A transaction that was let out of the base folder waits for somebody who lets it out again: the journal alone, which
+/// may have come with the folder, is no permission. Looked at before anything is created.
+fn check_reach(workspace: &Workspace, steps: &[Step]) -> Result<()> {
+    let leads_out = |step: &&Step| step.key.to_path().is_absolute();
+    match steps.iter().find(leads_out).filter(|_| !workspace.options().allow_outside) {
+        Some(step) => {
+            let why = "the transaction waits: it changes files outside of the base folder, which only an open with \
+                       allow_outside (--allow-outside) may do";
+            Err(Error::message(Code::PathEscape, why).at(step.key.to_path()))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A name of a journal is as hostile as any; and it must still lead where it led. `None`: it is to be cleared, and its

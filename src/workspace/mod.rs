@@ -53,8 +53,11 @@ const UNKEPT: &str = "what was written to the file meanwhile could not be kept";
 /// How a base folder is opened.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
-    /// Names may lead out of the base folder.
+    /// Names may lead out of the base folder, also those of interrupted transactions and of backups' original places.
     pub allow_outside: bool,
+    /// What is backed up may be anywhere (ordinary paths; relative ones are relative to the base folder). Says nothing
+    /// about names that the store holds: these obey `allow_outside`.
+    pub backup_anywhere: bool,
     /// The store is readable and writable by the folder's group (`shared: group`).
     pub group: bool,
     /// Never change a byte.

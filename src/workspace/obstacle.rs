@@ -4,6 +4,7 @@ use crate::error::{Code, Error, Family, Result};
 use crate::lock::Timeout;
 use crate::path::Location;
 use crate::transaction::Recovered;
+use std::path::Path;
 use std::time::Duration;
 
 /// Between two attempts to carry it out.
@@ -25,11 +26,13 @@ pub(super) fn obstacle<'a>(concerning: &'a [String], recovered: &'a [Recovered])
 }
 
 /// Whether a journal can never be carried out: it is damaged, or none that a program of ours would write or understand.
+/// One that was let out of the base folder, and so has absolute names, waits for an open that lets it out again.
 fn is_final(problem: &Error) -> bool {
-    matches!(
-        problem.code(),
-        Code::Damaged | Code::FormatUnsupported | Code::PathEscape | Code::ReservedName | Code::InvalidName
-    )
+    match problem.code() {
+        Code::Damaged | Code::FormatUnsupported | Code::ReservedName | Code::InvalidName => true,
+        Code::PathEscape => !problem.path().is_some_and(Path::is_absolute),
+        _ => false,
+    }
 }
 
 impl Obstacle<'_> {

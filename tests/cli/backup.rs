@@ -106,6 +106,54 @@ fn a_backup_folder_elsewhere_and_sources_outside_are_ordinary_paths() {
     assert!(found.iter().any(|p| p.ends_with("x/y")), "{found:?}");
 }
 
+/// With `--to`, a restore into the base replaced files without their history and locks.
+#[test]
+fn restoring_into_the_base_by_name_overwrites_nothing_that_history_does_not_hold() {
+    let base = Base::new();
+    tree(&base);
+    base.run(["backup", "create", "--name", "b", "docs"]).ok();
+    let name = base.path().file_name().unwrap().to_str().unwrap().to_owned();
+    for (number, to) in [".", "", "../X", "sub/.."].iter().map(|to| to.replace('X', &name)).enumerate() {
+        let to = if to.is_empty() { base.path().to_str().unwrap().to_owned() } else { to };
+        std::fs::create_dir_all(base.join("sub")).unwrap();
+        let edited = format!("edited {number}");
+        base.file("docs/a.txt", &edited);
+        base.run(["--json", "backup", "restore", "b", "--to", &to]).refused(4, "would_overwrite");
+        let told = base.run(["--json", "backup", "restore", "b", "--to", &to, "--overwrite"]).document();
+        assert_eq!(told["versioned"], 1, "{to}: {told}");
+        assert_eq!(base.content("docs/a.txt"), "alpha");
+        let kept = base.run(["--json", "versions", "docs/a.txt"]).document()["versions"].as_array().unwrap().len();
+        let last = base.run(["read", "docs/a.txt", "--version", &(kept - 1).to_string()]).ok().text();
+        assert_eq!(last, edited, "{to}");
+    }
+    // From above, too.
+    let store = Base::new();
+    let dir = store.join("backups");
+    let above = base.path().parent().unwrap().to_owned();
+    let mut create = base.command(["backup", "--dir"]);
+    create.current_dir(above).arg(&dir).args(["create", "--name", "above"]).arg(format!("{name}/docs"));
+    Ran::of(&mut create).ok();
+    base.file("docs/a.txt", "edited last");
+    let mut restore = base.command(["--json", "backup", "--dir"]);
+    let told = Ran::of(restore.arg(&dir).args(["restore", "above", "--to", "..", "--overwrite"])).document();
+    assert_eq!(told["versioned"], 1, "{told}");
+    // Locks count.
+    base.file("docs/a.txt", "edited");
+    let mut holder = base.shell("exec electrus lock docs/a.txt -- sleep 30").spawn().unwrap();
+    crate::helper::until("the lock is held", || base.join("docs/a.txt.lock").exists());
+    let mut restore = base.command(["--json", "backup", "restore", "b", "--to", ".", "--overwrite"]);
+    let mut waiting = restore.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(base.content("docs/a.txt"), "edited");
+    for child in [&mut holder, &mut waiting] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    for to in [".electrus", ".electrus/x", "new/.Electrus/x"] {
+        base.run(["--json", "backup", "restore", "b", "--to", to]).refused(5, "reserved_name");
+    }
+}
+
 #[test]
 fn words_for_people_count_what_was_done() {
     let base = Base::new();

@@ -64,6 +64,99 @@ fn allow_outside_lifts_the_rule() {
     assert!(base.join("link-out").is_symlink(), "a link stays a link");
 }
 
+/// A folder that came with somebody's archive: its store holds a transaction that was decided where names may lead out.
+fn with_a_waiting_transaction(outside: &std::path::Path) -> Base {
+    use electrus::transaction::{Transaction, TransactionOptions};
+    use electrus::workspace::{OpenOptions, Workspace};
+    let (made, base) = (Base::new(), Base::new());
+    let open = OpenOptions { allow_outside: true, ..OpenOptions::default() };
+    let workspace = Workspace::open(made.path(), &open).unwrap();
+    let watch = |point: &str| {
+        if point == "decided" {
+            made.sh(&format!("cp -a .electrus {}", base.path().display())).ok();
+        }
+    };
+    let options = TransactionOptions { watch: Some(&watch), ..TransactionOptions::default() };
+    let mut transaction = Transaction::with(&workspace, options);
+    transaction.write("new folder/inside", "theirs").write(outside, "theirs");
+    transaction.commit().unwrap();
+    base
+}
+
+/// Every backup command opened the whole base as if `--allow-outside` had been said, and so obeyed such a store.
+#[test]
+fn a_store_makes_no_command_write_outside_unless_that_was_allowed() {
+    let outer = Base::new();
+    let victim = outer.join("victim");
+    let base = with_a_waiting_transaction(&victim);
+    std::fs::remove_file(&victim).unwrap();
+    base.file("docs/a", "x");
+    for args in [
+        vec!["backup", "create", "--name", "b", "docs"],
+        vec!["backup", "restore", "b"],
+        vec!["backup", "prune", "--keep-last", "1"],
+        vec!["write", "f", "--text", "x"],
+    ] {
+        let told = base.run(args).ok().errors();
+        assert!(told.contains("waits") && told.contains("--allow-outside"), "{told}");
+        assert!(!victim.exists() && !base.join("new folder").exists(), "nothing of it is carried out");
+    }
+    base.run(["--allow-outside", "write", "f", "--text", "y"]).ok();
+    assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
+    assert_eq!(base.content("new folder/inside"), "theirs");
+}
+
+/// A backup says itself where its files came from: also one that somebody else has made.
+#[test]
+fn a_backup_is_restored_to_places_outside_only_when_that_is_allowed() {
+    let (base, outer) = (Base::new(), Base::new());
+    outer.file("x/y", "outside");
+    let outside = outer.join("x/y");
+    let mut create = base.command(["backup", "create", "--name", "b"]);
+    Ran::of(create.arg(&outside)).ok();
+    std::fs::remove_file(&outside).unwrap();
+    let told = base.run(["--json", "backup", "restore", "b"]).refused(5, "path_escape");
+    assert!(told["message"].as_str().unwrap().contains("--allow-outside"), "{told}");
+    assert!(!outside.exists());
+    base.run(["backup", "restore", "b", "--to", "here"]).ok();
+    base.run(["--allow-outside", "backup", "restore", "b"]).ok();
+    assert_eq!(outer.content("x/y"), "outside");
+}
+
+/// Names led out of the base and back in again: to a second history, and into the store.
+#[test]
+fn a_detour_over_the_outside_leads_to_no_second_history_and_not_into_the_store() {
+    let base = Base::new();
+    base.write("f", "one");
+    let detour = |name: &str| format!("../{}/{name}", base.path().file_name().unwrap().to_str().unwrap());
+    base.run(["--allow-outside", "write", &detour("f"), "--text", "two"]).ok();
+    let versions = base.run(["--json", "versions", "f"]).document();
+    assert_eq!(versions["versions"].as_array().unwrap().len(), 2, "{versions}");
+    let store = detour(".electrus/x");
+    base.run(["--json", "--allow-outside", "write", &store, "--text", "x"]).refused(5, "reserved_name");
+    base.run(["--json", "backup", "create", &detour(".electrus")]).refused(5, "reserved_name");
+}
+
+/// Outside of the base, what a link points to was removed and renamed in its place.
+#[test]
+fn removing_and_renaming_a_link_outside_means_the_link() {
+    let (base, outer) = (Base::new(), Base::new());
+    outer.file("precious", "x");
+    for name in ["link", "other"] {
+        symlink("precious", outer.join(name)).unwrap();
+    }
+    let mut remove = base.command(["--allow-outside", "rm"]);
+    Ran::of(remove.arg(outer.join("link"))).ok();
+    let mut rename = base.command(["--allow-outside", "mv"]);
+    Ran::of(rename.arg(outer.join("other")).arg(outer.join("renamed"))).ok();
+    assert_eq!(outer.content("precious"), "x");
+    assert!(!outer.join("link").is_symlink() && outer.join("renamed").is_symlink());
+    let mut create = base.command(["backup", "create", "--name", "b"]);
+    Ran::of(create.arg(outer.join("renamed"))).ok();
+    let shown = base.run(["--json", "backup", "show", "b"]).document();
+    assert_eq!(shown["files"][0]["kind"], "symlink", "{shown}");
+}
+
 #[test]
 fn the_stores_own_names_are_refused() {
     let base = Base::new();
@@ -168,4 +261,5 @@ fn nothing_lands_outside_through_a_link_that_is_swapped() {
     assert_eq!(names, ["f"], "not even a lock or a temporary file");
     assert_eq!(inside + refused, rounds);
     assert!(inside > 0, "the loop never met the folder inside");
+    assert!(refused > 0, "the loop never met the folder outside: nothing was shown");
 }

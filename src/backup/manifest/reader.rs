@@ -112,10 +112,15 @@ fn check_source(source: &Source) -> Result<()> {
     if !source.name.is_empty() {
         source.name.split(|b| *b == b'/').try_for_each(check_name)?;
     }
-    if source.place.contains(&0) {
+    if source.place.contains(&0) || source.place.split(|b| *b == b'/').any(leads_astray) {
         return Err(damaged("a source has an impossible place"));
     }
     Ok(())
+}
+
+/// No place that was recorded has such a part.
+fn leads_astray(part: &[u8]) -> bool {
+    part == b"." || part == b".." || is_reserved(&os_name(part))
 }
 
 fn damaged(what: &'static str) -> Error {

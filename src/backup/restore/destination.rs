@@ -3,7 +3,7 @@
 use super::super::Home;
 use super::super::manifest::Source;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::path::{Key, Location, bytes_of, os_name};
+use crate::path::{Key, Location, bytes_of, check_reserved, os_name};
 use crate::sys::{Dir, FileKind};
 use crate::workspace::Workspace;
 use std::ffi::{OsStr, OsString};
@@ -14,20 +14,33 @@ use std::sync::Arc;
 /// Where restored files go.
 pub struct Destination {
     place: Place,
+    /// The workspace that the backup is of.
+    workspace: Option<Workspace>,
+    /// Whether a folder to restore into was named.
+    pub is_named: bool,
     /// Whether files there may be in use: then they are replaced atomically, else simply created.
     pub in_place: bool,
-    pub workspace: Option<Workspace>,
     /// Whether the folder to restore into was made for this restore.
     pub is_new: bool,
 }
 
 enum Place {
-    /// A folder, by its path; not open while it does not exist.
-    Elsewhere(PathBuf, Option<Arc<Dir>>),
+    /// A folder that was named, with all links resolved.
+    Elsewhere(Elsewhere),
     /// Beneath a base folder.
-    Base(Arc<Dir>, PathBuf),
+    Base(Workspace),
     /// Where each source says.
     Absolute,
+}
+
+struct Elsewhere {
+    path: PathBuf,
+    /// As much of it as there is.
+    dir: Arc<Dir>,
+    /// What is missing below.
+    missing: Vec<OsString>,
+    /// Whether it becomes what a source was, and is private until it has the mode of that.
+    is_source: bool,
 }
 
 /// Where a source goes: an open folder and a name in it, or the folder itself.
@@ -39,41 +52,67 @@ pub struct Anchor {
 
 impl Destination {
     pub fn new(home: &Home, to: Option<&Path>, sources: &[Source]) -> Result<Destination> {
-        let place = match (to, home) {
-            (Some(to), _) => elsewhere(to)?,
-            (None, Home::Workspace(workspace)) => beneath(workspace, sources)?,
-            (None, Home::Alone) => {
-                if sources.iter().any(|source| source.place.is_empty()) {
-                    let why = "this backup is of a base folder: open it there, or say where to restore to";
-                    return Err(Error::message(Code::InvalidArgument, why));
-                }
-                Place::Absolute
-            }
-        };
         let workspace = match home {
-            Home::Workspace(workspace) if to.is_none() => Some(workspace.clone()),
-            _ => None,
+            Home::Workspace(workspace) => Some(workspace.clone()),
+            Home::Alone => None,
         };
-        let is_new = matches!(place, Place::Elsewhere(_, None));
-        Ok(Destination { place, in_place: to.is_none(), workspace, is_new })
+        let place = match (to, &workspace) {
+            (Some(to), _) => Place::Elsewhere(Elsewhere::new(to, sources)?),
+            (None, Some(workspace)) => Place::Base(workspace.clone()),
+            (None, None) if sources.iter().any(|source| source.place.is_empty()) => {
+                let why = "this backup is of a base folder: open it there, or say where to restore to";
+                return Err(Error::message(Code::InvalidArgument, why));
+            }
+            (None, None) => Place::Absolute,
+        };
+        let mut new = Destination { place, workspace, is_named: to.is_some(), in_place: true, is_new: false };
+        if let Place::Elsewhere(named) = &new.place {
+            new.is_new = !named.missing.is_empty();
+            new.in_place = !new.is_new && new.touches_base();
+            new.check_reserved(&named.path).map_err(|e| e.at(&named.path))?;
+        }
+        Ok(new)
+    }
+
+    /// Whether files of the base folder may be replaced.
+    pub fn touches_base(&self) -> bool {
+        let Some(base) = self.workspace.as_ref().map(|workspace| workspace.base().path()) else { return false };
+        match &self.place {
+            Place::Elsewhere(named) => named.path.starts_with(base) || base.starts_with(&named.path),
+            Place::Base(_) | Place::Absolute => true,
+        }
+    }
+
+    /// The workspace, if its files cover this path: then nothing there is replaced but by way of the history.
+    pub fn history_of(&self, path: &Path) -> Option<&Workspace> {
+        self.workspace.as_ref().filter(|workspace| !self.is_named || path.starts_with(workspace.base().path()))
+    }
+
+    pub fn workspace(&self) -> Option<&Workspace> {
+        self.workspace.as_ref()
+    }
+
+    /// No backup of a base folder is restored into its store, nor into that of another.
+    fn check_reserved(&self, path: &Path) -> Result<()> {
+        let Some(workspace) = &self.workspace else { return Ok(()) };
+        path.strip_prefix(workspace.base().path()).unwrap_or(path).iter().try_for_each(check_reserved)
     }
 
     /// Creates what is missing of the folder to restore into.
     pub fn create(&mut self) -> Result<()> {
-        if let Place::Elsewhere(path, dir @ None) = &mut self.place {
-            std::fs::create_dir_all(&*path).at(&*path)?;
-            *dir = Some(Arc::new(Dir::open(path).at(&*path)?));
+        match &mut self.place {
+            Place::Elsewhere(named) => named.create().map_err(|e| e.at(&named.path)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Where a source goes; `None` if folders on the way there do not exist and are not to be created.
     pub fn anchor(&self, source: &Source, create: bool) -> Result<Option<Anchor>> {
         let (dir, parts) = match &self.place {
-            Place::Elsewhere(_, None) => return Ok(None),
-            Place::Elsewhere(_, Some(dir)) => (dir.clone(), parts(&source.name)),
-            Place::Base(dir, _) if source.place.is_empty() => (dir.clone(), parts(&source.name)),
-            _ => absolute(&source.place)?,
+            Place::Elsewhere(named) if !named.missing.is_empty() => return Ok(None),
+            Place::Elsewhere(named) => (named.dir.clone(), parts(&source.name)),
+            Place::Base(workspace) => beneath(workspace, source)?,
+            Place::Absolute => absolute(&source.place)?,
         };
         let Some((name, folders)) = parts.split_last() else { return Ok(Some(Anchor { dir, name: None })) };
         let dir = descend(dir, folders, create).map_err(|e| e.at(self.path(source)))?;
@@ -84,8 +123,8 @@ impl Destination {
     pub fn path(&self, source: &Source) -> PathBuf {
         let name = Key::from_bytes(source.name.clone()).to_path();
         match &self.place {
-            Place::Elsewhere(path, _) => path.join(name),
-            Place::Base(_, path) if source.place.is_empty() => path.join(name),
+            Place::Elsewhere(named) => named.path.join(name),
+            Place::Base(workspace) if source.place.is_empty() => workspace.base().path().join(name),
             _ => Key::from_bytes(source.place.clone()).to_path(),
         }
     }
@@ -100,20 +139,52 @@ impl Destination {
     }
 }
 
-fn elsewhere(to: &Path) -> Result<Place> {
-    match Dir::open(to) {
-        Ok(dir) => Ok(Place::Elsewhere(std::fs::canonicalize(to).at(to)?, Some(Arc::new(dir)))),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Place::Elsewhere(std::path::absolute(to).at(to)?, None)),
-        Err(e) => Err(Error::io(e, to)),
+impl Elsewhere {
+    fn new(to: &Path, sources: &[Source]) -> Result<Elsewhere> {
+        let mut path = std::path::absolute(to).at(to)?;
+        let mut missing = Vec::new();
+        let there = loop {
+            match (std::fs::canonicalize(&path), path.file_name()) {
+                (Err(e), Some(name)) if e.kind() == io::ErrorKind::NotFound => missing.push(name.to_owned()),
+                (found, _) => break found.at(to)?,
+            }
+            path.pop();
+        };
+        missing.reverse();
+        let dir = Arc::new(Dir::open(&there).at(to)?);
+        let path = missing.iter().fold(there, |path, name| path.join(name));
+        let is_source = sources.iter().any(|source| source.name.is_empty());
+        Ok(Elsewhere { path, dir, missing, is_source })
+    }
+
+    fn create(&mut self) -> Result<()> {
+        while !self.missing.is_empty() {
+            let name = self.missing.remove(0);
+            let mode = if self.missing.is_empty() && self.is_source { 0o700 } else { 0o777 };
+            let made = enter_new(&self.dir, &name, mode)?;
+            self.dir = Arc::new(made);
+        }
+        Ok(())
     }
 }
 
-fn beneath(workspace: &Workspace, sources: &[Source]) -> Result<Place> {
-    let outside = sources.iter().find(|source| !source.place.is_empty());
-    if let Some(source) = outside.filter(|_| !workspace.options().allow_outside) {
-        return Err(Error::new(Code::PathEscape).at(Key::from_bytes(source.place.clone()).to_path()));
+/// The original place of a source in a workspace: one outside of the base folder may have come from anywhere, with the
+/// backup.
+fn beneath(workspace: &Workspace, source: &Source) -> Result<(Arc<Dir>, Vec<OsString>)> {
+    let base = workspace.base();
+    if source.place.is_empty() {
+        return Ok((base.dir().clone(), parts(&source.name)));
     }
-    Ok(Place::Base(workspace.base().dir().clone(), workspace.base().path().to_owned()))
+    let place = Key::from_bytes(source.place.clone()).to_path();
+    match place.strip_prefix(base.path()) {
+        Ok(below) => Ok((base.dir().clone(), below.iter().map(OsStr::to_owned).collect())),
+        Err(_) if workspace.options().allow_outside => absolute(&source.place),
+        Err(_) => {
+            let why = "its original place is outside of the base folder: restore it to a folder that you name (--to), or \
+                       open the base with allow_outside (--allow-outside)";
+            Err(Error::message(Code::PathEscape, why).at(place))
+        }
+    }
 }
 
 fn parts(name: &[u8]) -> Vec<OsString> {
@@ -144,10 +215,7 @@ pub fn descend(mut dir: Arc<Dir>, names: &[OsString], create: bool) -> Result<Op
         match dir.open_dir(name) {
             Ok(inside) => dir = Arc::new(inside),
             Err(e) if e.kind() == io::ErrorKind::NotFound && !create => return Ok(None),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                dir.create_dir(name, 0o777)?;
-                dir = Arc::new(dir.open_dir(name)?);
-            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => dir = Arc::new(enter_new(&dir, name, 0o777)?),
             Err(_) if dir.stat(name).is_ok_and(|stat| stat.kind == FileKind::Symlink) => {
                 let why = "a symbolic link stands where a folder should be; it is not followed";
                 return Err(Error::message(Code::WouldOverwrite, why));
@@ -156,4 +224,11 @@ pub fn descend(mut dir: Arc<Dir>, names: &[OsString], create: bool) -> Result<Op
         }
     }
     Ok(Some(dir))
+}
+
+/// Makes a folder, durable as a name before anything is in it.
+fn enter_new(dir: &Dir, name: &OsStr, mode: u32) -> Result<Dir> {
+    dir.create_dir(name, mode)?;
+    dir.sync()?;
+    Ok(dir.open_dir(name)?)
 }

@@ -23,9 +23,10 @@ const NAMED: usize = 20;
 pub struct RestoreOptions {
     /// Files and folders in the backup, as [`show`](BackupManager::show) names them (or by the absolute path they had); everything if empty.
     pub paths: Vec<PathBuf>,
-    /// A folder to restore into; created if need be. Where the files came from unless given.
+    /// A folder to restore into (an ordinary path); created if need be. Where the files came from unless given.
     pub to: Option<PathBuf>,
-    /// Overwrite files and links that differ.
+    /// Overwrite files and links that differ. The content of files beneath a workspace's base goes into the history first,
+    /// and their locks are taken; what was anywhere else is lost.
     pub overwrite: bool,
     /// Progress (files and bytes) and cancel. What was restored before a cancel stays.
     pub progress: Progress,
@@ -83,7 +84,8 @@ pub fn restore(manager: &BackupManager, name: &str, options: &RestoreOptions) ->
     if !fatal.is_empty() {
         return Err(would_overwrite(&fatal));
     }
-    if let Some(workspace) = plan.destination.workspace.as_ref().filter(|w| w.options().read_only) {
+    let read_only = plan.destination.workspace().filter(|workspace| workspace.options().read_only);
+    if let Some(workspace) = read_only.filter(|_| plan.destination.touches_base()) {
         return Err(Error::new(Code::ReadOnly).at(workspace.base().path()));
     }
     options.progress.expect(plan.files, plan.bytes);

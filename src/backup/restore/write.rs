@@ -145,7 +145,7 @@ impl Writing<'_> {
             (Some(folder), _) if entry.depth > 0 => (folder.dir.clone(), os_name(&entry.name).into_owned()),
             (_, Some(Anchor { dir, name: Some(name) })) => (dir, name),
             (_, Some(Anchor { dir, name: None })) => {
-                let is_ours = relation == Relation::Inside && self.owns_root();
+                let is_ours = self.owns_root(relation);
                 return self.enter(dir, entry, key.path(), is_ours);
             }
             _ => return Err(Error::new(Code::Internal)),
@@ -158,8 +158,9 @@ impl Writing<'_> {
     }
 
     /// The folder that was named to restore into keeps its own properties, unless there was none.
-    fn owns_root(&self) -> bool {
-        self.plan.destination.in_place || self.plan.destination.is_new
+    fn owns_root(&self, relation: Relation) -> bool {
+        let destination = &self.plan.destination;
+        destination.is_new || (!destination.is_named && relation == Relation::Inside)
     }
 
     fn enter_source(&mut self, reader: &Reader<ContentReader>, entry: &Entry) -> Result<()> {

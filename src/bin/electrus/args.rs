@@ -452,7 +452,8 @@ pub enum Backup {
         /// Restore into this folder (an ordinary path) in place of the original places
         #[arg(long, value_name = "DEST")]
         to: Option<PathBuf>,
-        /// Replace files that have changed since; their content goes into the history first
+        /// Replace files that have changed since; what was in the base folder goes into the history first, what was
+        /// elsewhere (with --to) is lost
         #[arg(long)]
         overwrite: bool,
         /// Change nothing: list what stands in the way

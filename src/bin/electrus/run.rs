@@ -48,9 +48,14 @@ fn operation(cli: &Cli, request: Request, progress: &Progress) -> Result<u8, Fai
         object.insert("list_files".into(), false.into()); // people are told how many, in flat memory
     }
     let read_only = !ops::Operation::find(operation)?.changes;
-    // What is backed up and where it is restored to are ordinary paths.
-    let anywhere = cli.allow_outside || operation.starts_with("backup_");
-    let options = OpenOptions { allow_outside: anywhere, read_only, backup_dir, ..OpenOptions::default() };
+    // What is backed up is an ordinary path; what the store says where to write is not.
+    let options = OpenOptions {
+        allow_outside: cli.allow_outside,
+        backup_anywhere: true,
+        read_only,
+        backup_dir,
+        ..OpenOptions::default()
+    };
     let handler = AdvancedFileHandler::open(".", &options)?;
     if !cli.json {
         recovered::tell(&handler);

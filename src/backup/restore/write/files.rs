@@ -74,7 +74,7 @@ impl Writing<'_> {
 
     /// A process that dies leaves temporary files; the next one that opens the workspace removes them.
     fn note_folder(&self, job: &Job) -> Result<()> {
-        let Some(workspace) = &self.plan.destination.workspace else { return Ok(()) };
+        let Some(workspace) = self.plan.destination.history_of(&job.spot.full) else { return Ok(()) };
         let location = self.plan.destination.location(&job.spot.dir, &job.spot.name, &job.spot.full);
         let key = location.key().as_bytes();
         workspace.store().note_folder(&key[..key.iter().rposition(|b| *b == b'/').unwrap_or(0)])

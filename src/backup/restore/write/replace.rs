@@ -17,13 +17,15 @@ const SMALL: u64 = 1 << 20;
 
 impl Writing<'_> {
     pub fn replace(&mut self, jobs: Vec<Job>) -> Result<()> {
-        match self.plan.destination.workspace.clone() {
-            Some(workspace) => self.replace_versioned(&workspace, jobs),
-            None => jobs.iter().try_for_each(|job| {
-                let replaced = self.replace_alone(job);
-                self.settle(job, replaced)
-            }),
+        let has_history = |job: &Job| self.plan.destination.history_of(&job.spot.full).is_some();
+        let (versioned, alone): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(has_history);
+        if let Some(workspace) = self.plan.destination.workspace().cloned() {
+            self.replace_versioned(&workspace, versioned)?;
         }
+        alone.iter().try_for_each(|job| {
+            let replaced = self.replace_alone(job);
+            self.settle(job, replaced)
+        })
     }
 
     fn replace_alone(&self, job: &Job) -> Result<()> {
