@@ -2,11 +2,11 @@
 
 use super::Shared;
 use super::index::Coverage;
-use super::layout::{RANDOM, random_number, segment_name};
+use super::layout::{random_number, segment_name};
 use super::payload::{FORMAT, Fence, Role, SegmentHead};
 use super::record::{self, Header, Kind};
 use super::scan::{End, Tail};
-use super::view::View;
+use super::view::{View, is_log};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::sys;
 use std::ffi::OsStr;
@@ -148,8 +148,9 @@ impl View {
                 None => Ok(*own.insert(self.create_segment(random_number()?, Role::Guest, Fence::default())?)),
             };
         }
-        if self.log == 0 {
-            self.log = self.create_segment(1, Role::Log, Fence::default())?;
+        // Behind the place of a log that is lost: its number is never given again, and the gap shows.
+        if self.log == 0 || self.log < self.known_log {
+            self.roll()?;
             return Ok(self.log);
         }
         let end = self.scanned.get(&self.log).copied().unwrap_or_default().end;
@@ -159,6 +160,17 @@ impl View {
             self.roll()?;
         }
         Ok(self.log)
+    }
+
+    /// The number of the log to be created: higher than any that was ever given, as far as that is known.
+    fn new_log_number(&mut self) -> Result<u64> {
+        let listed = self.listed()?.into_iter().filter(|n| is_log(*n)).max().unwrap_or(0);
+        let replaced = if self.log == 0 { self.replaced_logs()?.unwrap_or(0) } else { 0 };
+        let number = listed.max(replaced).max(self.log).max(self.known_log) + 1;
+        match is_log(number) {
+            true => Ok(number),
+            false => Err(Error::message(Code::Damaged, "no log can have a higher number").at(&self.layout.path)),
+        }
     }
 
     /// Whether nothing was ever written where the next records go.
@@ -171,13 +183,18 @@ impl View {
 
     /// Fences the log where its last record ends and starts the next one.
     pub fn roll(&mut self) -> Result<()> {
+        let number = self.new_log_number()?;
+        if self.log == 0 {
+            self.log = self.create_segment(number, Role::Log, Fence::default())?;
+            return Ok(());
+        }
         let end = self.scanned.get(&self.log).copied().unwrap_or_default().end;
         let fence = self.fence(self.log, end)?;
         let old = self.log;
         // Records that nobody flushed (landing notes) must not follow later ones into nothing.
         let file = self.writable_file(old)?;
         sys::sync_data(&file).at(self.segment_path(old))?;
-        let next = self.create_segment(old + 1, Role::Log, fence)?;
+        let next = self.create_segment(number, Role::Log, fence)?;
         self.scanned.insert(old, Coverage { end, closed: true });
         self.log = next;
         Ok(())
@@ -199,7 +216,8 @@ impl View {
         self.ends.insert(segment, End::Damaged);
         if is_log(segment) {
             let fenced = self.fence(segment, start).and_then(|fence| {
-                let next = self.create_segment(segment + 1, Role::Log, fence)?;
+                let number = self.new_log_number()?;
+                let next = self.create_segment(number, Role::Log, fence)?;
                 self.scanned.insert(segment, Coverage { end: start, closed: true });
                 self.log = next;
                 Ok(())
@@ -282,10 +300,6 @@ fn grow(file: &File, end: u64) -> io::Result<()> {
         Err(e) if sys::classify(&e) == Code::NoSpace => Ok(()),
         answer => answer,
     }
-}
-
-fn is_log(number: u64) -> bool {
-    number & RANDOM == 0
 }
 
 /// A lock that cannot be waited for, as under WASI, is busy.

@@ -38,6 +38,7 @@ impl Store {
             view.finish_prune(&lock)?;
             // What is removed must not rest on an index that may be wrong.
             view.rescan()?;
+            view.refuse_missing_logs()?;
             view.remove_temporary()?;
             view.size()
         })?;
@@ -226,7 +227,7 @@ impl Survey {
             ));
         }
         let sequence = view.next_sequence;
-        let mut writer = Rewriter::new(view);
+        let mut writer = Rewriter::new(view, old, 0)?;
         for (number, file, limit, path) in &copies {
             let stretch = Stretch { file, segment: *number, from: 0, limit: *limit };
             stretch.scan::<Error>(&mut |item| {

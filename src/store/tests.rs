@@ -540,3 +540,83 @@ fn segments_that_attach_each_other_are_read_once() {
     }
     assert_eq!(read(&open(tmp.path()), "f", 1), b"1");
 }
+
+/// Once, reading stopped at a log that was missing: later ones were hidden, the packs that they attached were taken for
+/// litter, and the next log was given a number that was taken.
+#[test]
+#[cfg(not(feature = "process-locks"))] // of logs, which only writers with locks share
+fn a_missing_log_hides_no_later_one_and_nothing_is_removed_until_it_is_repaired() {
+    for missing in [1, 2, 3u64] {
+        for with_index in [true, false] {
+            let tmp = tempfile::tempdir().unwrap();
+            let store = open(tmp.path());
+            let big = noise(5, 12 << 20);
+            write(&store, "one", &noise(1, 3000));
+            store.0.with_created_view(|view| view.roll()).unwrap();
+            write(&store, "two", &noise(2, 3000));
+            store.0.with_created_view(|view| view.roll()).unwrap();
+            write(&store, "big", &big);
+            store.0.with_created_view(|view| view.flush_index()).unwrap();
+            drop(store);
+            if !with_index {
+                if missing == 3 {
+                    continue; // nothing is left that speaks of it
+                }
+                std::fs::remove_dir_all(tmp.path().join(".electrus/index")).unwrap();
+            }
+            let log = |number: u64| tmp.path().join(".electrus/segments").join(layout::segment_name(number));
+            std::fs::remove_file(log(missing)).unwrap();
+            let told = |store: &Store| {
+                let damaged = store.verify(&Progress::new()).unwrap().damaged;
+                damaged.iter().any(|d| d.what == format!("segment {missing} is missing"))
+            };
+            let store = open(tmp.path());
+            assert!(told(&store), "{missing}");
+            let none = &mut |_: &Store| Ok(PrunePlan::default());
+            let refused = store.prune(false, &Progress::new(), none).unwrap_err();
+            assert_eq!(refused.code(), Code::Damaged, "{missing} {refused:?}");
+            assert_eq!(write(&store, "three", b"new"), 1);
+            assert!(!log(missing).exists(), "its number is not given again");
+            assert!(told(&open(tmp.path())), "{missing}");
+            let packs =
+                || files(&tmp.path().join(".electrus/segments")).iter().map(|p| p.metadata().unwrap().len()).max();
+            assert!(packs() > Some(8 << 20));
+            let report = store.repair(false, &Progress::new()).unwrap();
+            assert!(report.actions.iter().any(|a| a.contains("is missing")), "{report:?}");
+            assert!(packs() > Some(8 << 20), "what the lost log attached is kept");
+            for store in [open(tmp.path()), store] {
+                assert_eq!(store.verify(&Progress::new()).unwrap().damaged, []);
+                store.prune(false, &Progress::new(), none).unwrap();
+                assert_eq!(store.versions(&key("one")).unwrap().len(), usize::from(missing != 1));
+                assert_eq!(store.versions(&key("two")).unwrap().len(), usize::from(missing != 2));
+                assert_eq!(read(&store, "three", 1), b"new");
+                if missing != 3 {
+                    assert!(read(&store, "big", 1) == big);
+                }
+            }
+        }
+    }
+}
+
+/// What prune takes away is not missing, not even when nothing but the numbers is left.
+#[test]
+#[cfg(not(feature = "process-locks"))]
+fn logs_that_were_pruned_are_not_missing_and_those_after_them_are() {
+    let tmp = tempfile::tempdir().unwrap();
+    let store = open(tmp.path());
+    for round in 1..4u64 {
+        write(&store, "f", &noise(round, 3000));
+        drop_versions(&store, "f", &[round]);
+        files(&tmp.path().join(".electrus/index")).iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        assert_eq!(open(tmp.path()).verify(&Progress::new()).unwrap().damaged, []);
+    }
+    let first = store.0.with_created_view(|view| Ok(view.log)).unwrap();
+    write(&store, "f", b"in the first log after the prune");
+    store.0.with_created_view(|view| view.roll()).unwrap();
+    write(&store, "f", b"in the next");
+    drop(store);
+    let segments = tmp.path().join(".electrus/segments");
+    std::fs::remove_file(segments.join(layout::segment_name(first))).unwrap();
+    let damaged = open(tmp.path()).verify(&Progress::new()).unwrap().damaged;
+    assert!(damaged.iter().any(|d| d.what == format!("segment {first} is missing")), "{damaged:?}");
+}
