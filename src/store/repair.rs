@@ -27,9 +27,10 @@ impl Store {
         }
         self.0.refuse_leases(break_leases)?;
         let _alone = self.0.exclude_writers()?;
-        let lock = self.0.with_created_view(|view| view.lock_append())?;
+        let appending = self.0.begin_append()?;
+        let lock = &appending.lock;
         self.0.with_created_view(|view| {
-            view.finish_prune(&lock)?;
+            view.finish_prune(lock)?;
             view.rescan()?;
             view.remove_temporary()?;
             let bad = view.damaged_segments(progress)?;
@@ -38,7 +39,7 @@ impl Store {
                 missing.iter().map(|gap| format!("{}: what the others hold was kept, and every pack", words_of(gap))),
             );
             if !bad.is_empty() || !missing.is_empty() {
-                view.replace(&lock, bad, !missing.is_empty(), &mut report)?;
+                view.replace(lock, bad, !missing.is_empty(), &mut report)?;
             }
             view.catalog.clear(&view.layout)?;
             view.rescan()?;

@@ -620,3 +620,108 @@ fn logs_that_were_pruned_are_not_missing_and_those_after_them_are() {
     let damaged = open(tmp.path()).verify(&Progress::new()).unwrap().damaged;
     assert!(damaged.iter().any(|d| d.what == format!("segment {first} is missing")), "{damaged:?}");
 }
+
+/// Once, somebody who had read records that were then fenced off was told that a file was not found.
+#[test]
+#[cfg(not(feature = "process-locks"))]
+fn records_that_are_taken_back_are_gone_for_those_who_have_read_them() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (store, other) = (open(tmp.path()), open(tmp.path()));
+    write(&store, "f", b"kept");
+    let commit = |name: &str| {
+        let mut session = store.begin().unwrap();
+        let content = session.put_bytes(&noise(1, 3000)).unwrap();
+        session.commit_unflushed(vec![new_version(name, Some(state(content, &noise(1, 3000))))]).unwrap().1
+    };
+    let unflushed = commit("g");
+    assert_eq!(other.versions(&key("g")).unwrap().len(), 1);
+    drop(unflushed);
+    for store in [&other, &store, &open(tmp.path())] {
+        assert!(store.versions(&key("g")).unwrap().is_empty());
+        assert_eq!(read(store, "f", 1), b"kept");
+    }
+    commit("g").settle();
+    assert_eq!(write(&other, "g", b"next"), 2);
+    assert_eq!(store.verify(&Progress::new()).unwrap().damaged, []);
+}
+
+/// Once, when the medium took no fence either, the failed record stayed in force, and those written after it vanished
+/// with it.
+#[test]
+#[cfg(not(feature = "process-locks"))]
+fn where_nothing_can_be_fenced_nobody_appends_behind_a_failed_record() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (store, other) = (open(tmp.path()), open(tmp.path()));
+    write(&store, "f", b"kept");
+    assert_eq!(read(&other, "f", 1), b"kept");
+    let mut session = store.begin().unwrap();
+    let content = session.put_bytes(b"lost").unwrap();
+    let (_, unflushed) = session.commit_unflushed(vec![new_version("g", Some(state(content, b"lost")))]).unwrap();
+    // No file can be created in a folder that is gone.
+    let gone = tempfile::tempdir().unwrap();
+    let swap =
+        |dir: Dir| store.0.with_loaded_view(|view| Ok(std::mem::replace(&mut view.layout.segments, dir))).unwrap();
+    let segments = swap(Dir::open(gone.path()).unwrap());
+    drop(gone);
+    drop(unflushed);
+    swap(segments);
+    assert!(store.versions(&key("g")).unwrap().is_empty());
+    assert!(other.versions(&key("g")).unwrap().is_empty());
+    assert_eq!(write(&other, "g", b"theirs"), 1);
+    assert_eq!(write(&store, "g", b"ours"), 2);
+    for store in [open(tmp.path()), store, other] {
+        assert_eq!((read(&store, "g", 1), read(&store, "g", 2)), (b"theirs".to_vec(), b"ours".to_vec()));
+        assert_eq!(store.verify(&Progress::new()).unwrap().damaged, []);
+    }
+}
+
+/// Once, a pack that was looked at while it was created counted as read, and was never read again.
+#[test]
+#[cfg(not(feature = "process-locks"))]
+fn a_pack_that_was_looked_at_too_early_is_read_when_it_is_attached() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (store, other) = (open(tmp.path()), open(tmp.path()));
+    write(&store, "f", b"1");
+    let big = noise(5, 12 << 20);
+    let mut session = store.begin().unwrap();
+    let content = session.put_bytes(&big).unwrap();
+    let packs = || files(&tmp.path().join(".electrus/segments")).into_iter().map(|p| p.file_name().unwrap().to_owned());
+    let pack = packs().find_map(|name| layout::number_in(&name, ".seg").filter(|n| !view::is_log(*n))).unwrap();
+    other
+        .0
+        .with_view(|view| {
+            view.unwrap().scanned.insert(pack, index::Coverage { end: 0, closed: true });
+            Ok(())
+        })
+        .unwrap();
+    session.commit(vec![new_version("big", Some(state(content, &big)))]).unwrap();
+    assert!(read(&other, "big", 1) == big);
+}
+
+/// Once, a record that claimed the highest sequence there is ended every process that wrote after it.
+#[test]
+#[cfg(not(feature = "process-locks"))]
+fn a_record_that_claims_an_impossible_sequence_is_damage() {
+    for sequence in [u64::MAX, record::MAX_SEQUENCE + 1, record::MAX_SEQUENCE] {
+        let tmp = tempfile::tempdir().unwrap();
+        let store = open(tmp.path());
+        write(&store, "f", b"1");
+        let log = tmp.path().join(".electrus/segments/0000000000000001.seg");
+        let mut bytes = std::fs::read(&log).unwrap();
+        let end = record::aligned(bytes.iter().rposition(|b| *b != 0).unwrap() as u64 + 1);
+        let mut hostile = Vec::new();
+        record::append(&mut hostile, end, 1, sequence, record::Kind::Spent, &payload::encode_spent(&key("g"), 1));
+        bytes[end as usize..end as usize + hostile.len()].copy_from_slice(&hostile);
+        std::fs::write(&log, bytes).unwrap();
+        let store = open(tmp.path());
+        let mut session = store.begin().unwrap();
+        let content = session.put_bytes(b"2").unwrap();
+        let file = || Some(state(content.clone(), b"2"));
+        let written = session.commit(vec![new_version("f", file()), new_version("f", file())]);
+        match sequence > record::MAX_SEQUENCE {
+            true => assert_eq!(written.unwrap().len(), 2),
+            false => assert_eq!(written.unwrap_err().code(), Code::Damaged),
+        }
+        assert_eq!(read(&open(tmp.path()), "f", 1), b"1");
+    }
+}

@@ -50,6 +50,10 @@ pub struct View {
     pub held: Arc<AtomicBool>,
     /// How often bytes that were believed to be records turned out to be fenced off: what was looked up before is void.
     pub retreats: u64,
+    /// Up to where segments are known to be durable, as far as this process flushed them or saw it in them.
+    pub durable: HashMap<u64, u64>,
+    /// Segments in which a write or a flush of this process failed: from where on nothing is in force.
+    pub poisoned: BTreeMap<u64, u64>,
     /// Whether reading came to its end; if not, what is known is a part.
     whole: bool,
     /// An attached segment is being read: it attaches no others.
@@ -109,6 +113,8 @@ impl View {
             append_file: None,
             held: Arc::default(),
             retreats: 0,
+            durable: HashMap::new(),
+            poisoned: BTreeMap::new(),
             whole: false,
             attaching: false,
             newer: false,
@@ -133,6 +139,7 @@ impl View {
         self.log = 0;
         self.listed_at = None;
         self.ends.clear();
+        self.durable.clear();
         self.prune = self.read_prune()?;
         let usable = self.prune.is_none();
         self.catalog = if usable { Catalog::load(&self.layout) } else { Catalog::default() };
@@ -156,7 +163,11 @@ impl View {
             return self.reload();
         }
         self.whole = false;
-        self.read_new()?;
+        match self.read_new() {
+            // Others have pruned, or fenced off what was read, since.
+            Err(e) if e.code() == Code::NotFound => return self.reload(),
+            answer => answer?,
+        }
         self.whole = true;
         Ok(())
     }
@@ -175,6 +186,7 @@ impl View {
         self.files.clear();
         self.writable = None;
         self.ends.clear();
+        self.durable.clear();
         self.log = 0;
         self.listed_at = None;
         self.read_all()?;
@@ -250,7 +262,14 @@ impl View {
                 Some(next) => self.head(next)?.map(|h| h.previous).filter(|f| f.segment == self.log),
                 None => None,
             };
-            self.read_stretch(self.log, fence.map(|f: Fence| f.end))?;
+            let limit = match fence {
+                Some(Fence { end, .. }) => {
+                    self.poisoned.remove(&self.log);
+                    Some(end)
+                }
+                None => self.poisoned.get(&self.log).copied(),
+            };
+            self.read_stretch(self.log, limit)?;
             let Some(next) = next else { break };
             self.scanned.entry(self.log).or_default().closed = true;
             self.log = next;
@@ -343,7 +362,7 @@ impl View {
 
     fn read_guests(&mut self) -> Result<()> {
         for number in self.guests()? {
-            self.read_stretch(number, None)?;
+            self.read_stretch(number, self.poisoned.get(&number).copied())?;
         }
         Ok(())
     }
@@ -440,6 +459,9 @@ impl View {
     pub fn absorb(&mut self, header: &Header, payload: &[u8]) -> Result<()> {
         self.next_sequence = self.next_sequence.max(header.sequence.saturating_add(1));
         let id = RecordId { segment: header.segment, offset: header.offset };
+        if header.kind != Some(Kind::Landed) {
+            self.durable.insert(header.segment, header.next());
+        }
         let damaged =
             || Error::message(Code::Damaged, format!("record {id} makes no sense")).at(self.segment_path(id.segment));
         match header.kind {

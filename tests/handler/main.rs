@@ -1,5 +1,7 @@
 //! `AdvancedFileHandler` as callers use it, and what it does when the machine does not play along.
 
+#[cfg(unix)]
+mod fork;
 mod group;
 mod locks;
 mod reads;
