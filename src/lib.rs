@@ -55,6 +55,7 @@ pub mod lock;
 pub mod metadata;
 pub mod ops;
 pub mod path;
+pub(crate) mod pool;
 pub(crate) mod process;
 pub mod progress;
 pub mod store;

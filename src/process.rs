@@ -24,7 +24,7 @@ impl<T> PerProcess<T> {
     }
 
     /// That of the process that asks; made from its generation the first time.
-    pub fn get(&'static self, make: fn(u64) -> T) -> &'static T {
+    pub fn get(&self, make: fn(u64) -> T) -> &T {
         let generation = sys::process_generation();
         let new = || Node { generation, value: make(generation), child: OnceLock::new() };
         let mut node = self.0.get_or_init(new);

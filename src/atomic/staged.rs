@@ -17,9 +17,14 @@ const ATTEMPTS: usize = 100;
 pub(crate) struct Displaced {
     pub file: File,
     pub stat: Stat,
+    generation: u64,
 }
 
 impl Displaced {
+    fn new(file: File, stat: Stat) -> Displaced {
+        Displaced { file, stat, generation: sys::process_generation() }
+    }
+
     /// Under the temporary name it would be taken for a left-over, but for this lock. Whoever holds another keeps
     /// those who clear up away as well.
     fn hold(self) -> Displaced {
@@ -30,7 +35,10 @@ impl Displaced {
 
 impl Drop for Displaced {
     fn drop(&mut self) {
-        let _ = locks::unlock(&self.file); // closing the descriptor is the second chance
+        // In a child forked meanwhile the lock is the parent's.
+        if self.generation == sys::process_generation() {
+            let _ = locks::unlock(&self.file); // closing the descriptor is the second chance
+        }
     }
 }
 
@@ -189,7 +197,7 @@ impl Staged {
         let Some((file, stat)) = condition::open(&self.target)? else {
             return self.claim_again();
         };
-        let found = Displaced { file, stat };
+        let found = Displaced::new(file, stat);
         let Some(settled) = self.settle(&found.stat)? else {
             return Ok(Swap::Again);
         };
@@ -263,7 +271,7 @@ impl Staged {
         }
         condition::regular(&self.target, &stat)?;
         let file = self.dir().open_read(self.temp.name()).at(self.target.path())?;
-        Ok(Displaced { file, stat }.hold())
+        Ok(Displaced::new(file, stat).hold())
     }
 
     fn allowed(&self, displaced: &Displaced) -> Result<()> {

@@ -49,6 +49,8 @@ pub(super) struct Temp {
     stat: Stat,
     named: bool,
     locked: bool,
+    /// The process that made it: to a child forked meanwhile neither the name nor the lock belongs.
+    generation: u64,
 }
 
 /// Locks a new file and tells what it is, or nothing if it was removed between its creation and the lock.
@@ -77,7 +79,8 @@ impl Temp {
             };
             match hold(&file) {
                 Ok(Some(stat)) => {
-                    return Ok(Temp { dir: target.dir().clone(), name, file, stat, named: true, locked: true });
+                    let (dir, generation) = (target.dir().clone(), sys::process_generation());
+                    return Ok(Temp { dir, name, file, stat, named: true, locked: true, generation });
                 }
                 // Somebody who clears left-overs away was faster than our lock: the file is theirs to remove.
                 Ok(None) => {}
@@ -134,6 +137,9 @@ impl Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
+        if self.generation != sys::process_generation() {
+            return;
+        }
         if self.named {
             let _ = self.remove();
         }

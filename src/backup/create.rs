@@ -10,11 +10,11 @@ use super::spool::Spool;
 use super::walk::{Event, Found, FoundKind, Walk};
 use super::{CreateOptions, exclude::Excludes};
 use crate::error::{Code, Error, Result};
+use crate::pool;
 use crate::progress::Progress;
 use crate::store::{Content, New, NewSnapshot, Session, Store};
 use crate::sys::{Dir, Stat};
 use crate::time::Timestamp;
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -165,7 +165,8 @@ impl Creation<'_> {
             });
         }
         let contents = self.session.put_many(&data)?;
-        let nodes: Vec<FileNode> = contents.into_par_iter().zip(&data).map(|(c, data)| node_of(c, data)).collect();
+        let nodes: Vec<FileNode> =
+            pool::each_of(contents.into_iter().zip(&data).collect(), 1, |(c, data)| node_of(c, data));
         let mut nodes = nodes.into_iter();
         for stored in &mut stored {
             if let Stored::Small { node, .. } = stored {
@@ -324,7 +325,7 @@ fn read_small(slots: &[Slot], progress: &Progress) -> Vec<Small> {
     };
     match waiting.len() {
         0..8 => waiting.iter().map(read).collect(),
-        _ => waiting.par_iter().with_min_len(4).map(read).collect(),
+        _ => pool::each(&waiting, 4, read),
     }
 }
 

@@ -4,9 +4,9 @@ use super::BackupManager;
 use super::info::{BackupVerify, DamagedEntry, path_of};
 use super::manifest::{FileNode, Node};
 use crate::error::{Code, Error, Result};
+use crate::pool;
 use crate::progress::Progress;
 use crate::store::{Snapshot, Store};
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -104,8 +104,7 @@ impl<'a> Check<'a> {
 
     fn flush(&mut self, backup: &str) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
-        let answers: Vec<Result<Option<String>>> =
-            waiting.par_iter().with_min_len(16).map(|(_, file)| self.file(file)).collect();
+        let answers: Vec<Result<Option<String>>> = pool::each(&waiting, 16, |(_, file)| self.file(file));
         for ((path, file), answer) in waiting.into_iter().zip(answers) {
             let answer = answer?;
             if self.known.len() < REMEMBERED {

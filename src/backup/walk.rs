@@ -8,9 +8,9 @@ use super::source::{At, Root};
 use crate::error::{Code, Error, Result};
 use crate::lock;
 use crate::path::{bytes_of, is_reserved};
+use crate::pool;
 use crate::progress::Progress;
 use crate::sys::{Dir, Entry, FileKind, Open, Stat};
-use rayon::prelude::*;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
@@ -259,6 +259,6 @@ fn look_at(dir: &Dir, names: Vec<Entry>) -> Vec<(OsString, io::Result<Looked>)> 
     };
     match names.len() {
         0..MANY => names.into_iter().map(look).collect(),
-        _ => names.into_par_iter().with_min_len(MANY / 2).map(look).collect(),
+        _ => pool::each_of(names, MANY / 2, look),
     }
 }

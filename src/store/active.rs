@@ -48,7 +48,7 @@ impl LeftFolders {
 impl Shared {
     /// Makes this process's entry, if it has none: for guests it is the lease that keeps prune away.
     pub fn announce(&self) -> Result<()> {
-        if GUEST { self.enter_active(&mut lock(&self.active)) } else { Ok(()) }
+        if GUEST { self.enter_active(&mut lock(&self.state().active)) } else { Ok(()) }
     }
 
     fn enter_active(&self, active: &mut Active) -> Result<()> {
@@ -73,7 +73,7 @@ impl Shared {
 
     /// Removes this process's entry.
     pub fn close_active(&self) -> Result<()> {
-        let mut active = lock(&self.active);
+        let mut active = lock(&self.state().active);
         active.noted.clear();
         match active.entry.take() {
             Some(entry) => entry.dir.remove_file(&entry.name).at(self.path.join("active").join(&entry.name)),
@@ -83,7 +83,7 @@ impl Shared {
 
     /// Whether a writer that cannot lock has the store open.
     pub fn leases(&self) -> Result<Vec<OsString>> {
-        let own = lock(&self.active).entry.as_ref().map(|e| e.name.clone());
+        let own = lock(&self.state().active).entry.as_ref().map(|e| e.name.clone());
         self.with_view(|view| {
             let Some(view) = view else { return Ok(Vec::new()) };
             let Some(dir) = view.layout.optional_folder("active", false)? else { return Ok(Vec::new()) };
@@ -98,7 +98,7 @@ impl Store {
     /// Notes that a temporary file is about to be created in this folder (a key; empty for the base), so that the next
     /// open finds it should this process die. Cheap when repeated.
     pub fn note_folder(&self, folder: &[u8]) -> Result<()> {
-        let mut active = lock(&self.0.active);
+        let mut active = lock(&self.0.state().active);
         if active.noted.contains(folder) {
             return Ok(());
         }
@@ -115,7 +115,7 @@ impl Store {
     /// Folders in which processes that are dead now may have left temporary files. Give the answer to
     /// [`Store::forget_folders`] when these are gone.
     pub fn left_folders(&self) -> Result<LeftFolders> {
-        let own = lock(&self.0.active).entry.as_ref().map(|e| e.name.clone());
+        let own = lock(&self.0.state().active).entry.as_ref().map(|e| e.name.clone());
         self.0.with_view(|view| {
             let Some(view) = view else { return Ok(LeftFolders::default()) };
             let Some(dir) = view.layout.optional_folder("active", false)? else { return Ok(LeftFolders::default()) };

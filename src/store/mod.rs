@@ -35,10 +35,12 @@ mod tests;
 pub use active::LeftFolders;
 pub use model::*;
 pub use reader::ContentReader;
-pub use session::Session;
+pub use session::{Session, Unflushed};
 
 use crate::error::{Code, Error, Result};
+use crate::process::PerProcess;
 use crate::sys::{Dir, Locked};
+use append::Gate;
 use layout::Layout;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -68,7 +70,17 @@ struct Shared {
     name: OsString,
     path: PathBuf,
     options: StoreOptions,
+    state: PerProcess<State>,
+}
+
+/// What a process knows and holds of an open store. A forked child begins a new one, and leaves that of its parent as it
+/// is: the locks in it are the parent's, and a thread that does not exist in the child may be in the middle of anything.
+#[derive(Debug)]
+struct State {
+    generation: u64,
     view: Mutex<Option<View>>,
+    /// Taken before the view, for as long as this process has the append lock.
+    appending: Gate,
     /// How many sessions keep prune away, and the lock by which they do.
     writers: Mutex<(usize, Option<Locked>)>,
     frames: reader::FrameCache,
@@ -86,11 +98,7 @@ impl Store {
             name: name.into(),
             path: path.join(name),
             options,
-            view: Mutex::default(),
-            writers: Mutex::default(),
-            frames: reader::FrameCache::default(),
-            active: Mutex::default(),
-            own: Mutex::default(),
+            state: PerProcess::new(),
         })))
     }
 
@@ -112,7 +120,7 @@ impl Store {
     /// Closes what this process holds open. Dropping the last clone does the same, without telling.
     pub fn close(&self) -> Result<()> {
         self.0.close_active()?;
-        *lock(&self.0.view) = None;
+        *lock(&self.0.state().view) = None;
         Ok(())
     }
 }
@@ -123,12 +131,31 @@ impl Drop for Shared {
     }
 }
 
+impl State {
+    fn new(generation: u64) -> State {
+        State {
+            generation,
+            view: Mutex::default(),
+            appending: Gate::default(),
+            writers: Mutex::default(),
+            frames: reader::FrameCache::default(),
+            active: Mutex::default(),
+            own: Mutex::default(),
+        }
+    }
+}
+
 impl Shared {
+    /// That of the process that asks.
+    fn state(&self) -> &State {
+        self.state.get(State::new)
+    }
+
     /// Looks at the store as it is now; `None` if there is none.
     ///
     /// A segment that is gone was pruned away since the index was read: that is read again, once.
     fn with_view<R>(&self, mut look: impl FnMut(Option<&mut View>) -> Result<R>) -> Result<R> {
-        let mut guard = lock(&self.view);
+        let mut guard = lock(&self.state().view);
         match &mut *guard {
             Some(view) => view.refresh()?,
             empty => {
@@ -148,7 +175,7 @@ impl Shared {
     /// As [`Shared::with_view`], creating the store if need be.
     fn with_created_view<R>(&self, work: impl FnOnce(&mut View) -> Result<R>) -> Result<R> {
         self.check_writable()?;
-        let mut guard = lock(&self.view);
+        let mut guard = lock(&self.state().view);
         if guard.is_none() {
             let layout = match Layout::open(&self.parent, &self.name, &self.path, self.options)? {
                 Some(layout) => layout,
@@ -161,27 +188,28 @@ impl Shared {
 
     /// Looks at the store without reading on.
     fn with_loaded_view<R>(&self, look: impl FnOnce(&mut View) -> Result<R>) -> Result<R> {
-        if let Some(view) = &mut *lock(&self.view) {
+        if let Some(view) = &mut *lock(&self.state().view) {
             return look(view);
         }
         self.with_view(|_| Ok(()))?;
-        look(lock(&self.view).as_mut().ok_or_else(|| Error::new(Code::NoStore).at(&self.path))?)
+        look(lock(&self.state().view).as_mut().ok_or_else(|| Error::new(Code::NoStore).at(&self.path))?)
     }
 
-    /// Keeps prune away. Give it back with [`Shared::leave`].
-    fn enter(&self) -> Result<()> {
-        let mut writers = lock(&self.writers);
+    /// Keeps prune away. Give it back with [`Shared::leave`], in the process whose generation this answers.
+    fn enter(&self) -> Result<u64> {
+        let state = self.state();
+        let mut writers = lock(&state.writers);
         if writers.0 == 0 {
             let file = self.with_created_view(|view| view.layout.lock_file("store.lock"))?;
             let file = file.ok_or_else(|| Error::new(Code::ReadOnly).at(&self.path))?;
             writers.1 = Some(Locked::wait(file, false).map_err(|e| append::busy(e, &self.path))?);
         }
         writers.0 += 1;
-        Ok(())
+        Ok(state.generation)
     }
 
     fn leave(&self) {
-        let mut writers = lock(&self.writers);
+        let mut writers = lock(&self.state().writers);
         writers.0 = writers.0.saturating_sub(1);
         if writers.0 == 0 {
             writers.1 = None;

@@ -33,18 +33,20 @@ impl Store {
         }
         self.0.refuse_leases(break_leases)?;
         let _alone = self.0.exclude_writers()?;
-        let lock = self.0.with_created_view(|view| view.lock_append())?;
+        let appending = self.0.begin_append()?;
+        let lock = &appending.lock;
         let bytes_before = self.0.with_created_view(|view| {
-            view.finish_prune(&lock)?;
+            view.finish_prune(lock)?;
             // What is removed must not rest on an index that may be wrong.
             view.rescan()?;
+            view.refuse_missing_logs()?;
             view.remove_temporary()?;
             view.size()
         })?;
         let plan = choose(self)?;
         let survey = Survey::of(self, &plan, progress)?;
         progress.check()?;
-        self.0.with_created_view(|view| survey.carry_out(view, &lock, progress))?;
+        self.0.with_created_view(|view| survey.carry_out(view, lock, progress))?;
         let bytes_after = self.0.with_created_view(|view| view.remove_litter().and_then(|_| view.size()))?;
         let (versions, snapshots) = (survey.dropped.len() as u64, survey.dropped_snapshots.len() as u64);
         Ok(PruneReport { versions, snapshots, bytes_before, bytes_after })
@@ -226,7 +228,7 @@ impl Survey {
             ));
         }
         let sequence = view.next_sequence;
-        let mut writer = Rewriter::new(view);
+        let mut writer = Rewriter::new(view, old, 0)?;
         for (number, file, limit, path) in &copies {
             let stretch = Stretch { file, segment: *number, from: 0, limit: *limit };
             stretch.scan::<Error>(&mut |item| {

@@ -93,7 +93,7 @@ impl Shared {
     }
 
     fn frame(&self, id: RecordId) -> Result<Arc<Decoded>> {
-        if let Some(frame) = self.frames.get(id) {
+        if let Some(frame) = self.state().frames.get(id) {
             return Ok(frame);
         }
         let file = self.with_loaded_view(|view| view.file(id.segment))?;
@@ -105,7 +105,7 @@ impl Shared {
             Frame::parse(&payload).filter(|_| header.kind == Some(Kind::Frame)).ok_or_else(|| self.damaged(id))?;
         let data = frame.decode().map_err(|_| self.damaged(id))?;
         let decoded = Arc::new(Decoded { chunks: frame.chunks, data });
-        self.frames.put(id, decoded.clone());
+        self.state().frames.put(id, decoded.clone());
         Ok(decoded)
     }
 

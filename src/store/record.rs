@@ -11,6 +11,8 @@ pub const SECTOR: u64 = 512;
 const MAY_IGNORE: u64 = 1 << 63;
 /// No payload is longer: what claims to be is damaged.
 pub const MAX_PAYLOAD: u64 = 8 << 20;
+/// No record has a higher sequence: to count that far takes centuries, so what claims to have one is damaged.
+pub const MAX_SEQUENCE: u64 = 1 << 62;
 
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +96,8 @@ impl Header {
             },
         };
         let known = header.kind.is_some() || kind & MAY_IGNORE != 0;
-        (known && header.length <= MAX_PAYLOAD && fields.rest() == [0; 16]).then_some(header)
+        let possible = header.length <= MAX_PAYLOAD && header.sequence <= MAX_SEQUENCE;
+        (known && possible && fields.rest() == [0; 16]).then_some(header)
     }
 
     /// The offset where the next record begins.

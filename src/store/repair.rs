@@ -5,7 +5,8 @@ use super::model::RepairReport;
 use super::record::Kind;
 use super::rewrite::{Rewriter, known};
 use super::scan::{Item, Stretch};
-use super::view::{PruneCommit, View};
+use super::verify::words_of;
+use super::view::{PruneCommit, View, is_litter, is_log};
 use super::{Shared, Store};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::progress::Progress;
@@ -26,14 +27,19 @@ impl Store {
         }
         self.0.refuse_leases(break_leases)?;
         let _alone = self.0.exclude_writers()?;
-        let lock = self.0.with_created_view(|view| view.lock_append())?;
+        let appending = self.0.begin_append()?;
+        let lock = &appending.lock;
         self.0.with_created_view(|view| {
-            view.finish_prune(&lock)?;
+            view.finish_prune(lock)?;
             view.rescan()?;
             view.remove_temporary()?;
             let bad = view.damaged_segments(progress)?;
-            if !bad.is_empty() {
-                view.replace(&lock, bad, &mut report)?;
+            let missing = view.missing_logs()?;
+            report.actions.extend(
+                missing.iter().map(|gap| format!("{}: what the others hold was kept, and every pack", words_of(gap))),
+            );
+            if !bad.is_empty() || !missing.is_empty() {
+                view.replace(lock, bad, !missing.is_empty(), &mut report)?;
             }
             view.catalog.clear(&view.layout)?;
             view.rescan()?;
@@ -76,7 +82,7 @@ impl View {
                 Err(e) => return Err(e),
             };
             let fence = match coverage.closed && number & RANDOM == 0 {
-                true => self.head(number + 1).unwrap_or(None).map(|h| h.previous).filter(|f| f.segment == number),
+                true => self.fence_of(number),
                 false => None,
             };
             let size = crate::sys::stat_file(&file).at(self.segment_path(number))?.size;
@@ -87,6 +93,12 @@ impl View {
                 bad.insert(number);
             }
         }
+        for number in self.listed()?.into_iter().filter(|n| !is_log(*n)) {
+            let hidden = !self.scanned.contains_key(&number);
+            if hidden && !is_litter(&*self.file(number)?, number).at(self.segment_path(number))? {
+                bad.insert(number);
+            }
+        }
         Ok(bad)
     }
 
@@ -94,6 +106,7 @@ impl View {
         &mut self,
         lock: &super::append::AppendLock,
         mut bad: BTreeSet<u64>,
+        all_logs: bool,
         report: &mut RepairReport,
     ) -> Result<()> {
         let aside = self.layout.optional_folder("damaged", true)?.ok_or_else(|| Error::new(Code::NoStore))?;
@@ -116,13 +129,15 @@ impl View {
             }
         }
         aside.sync().at(&self.layout.path)?;
-        if bad.iter().any(|n| n & RANDOM == 0) {
+        let mut replaced = 0;
+        if all_logs || bad.iter().any(|n| n & RANDOM == 0) {
             // Logs go together, so that those that stay have no gap.
             bad.extend(self.scanned.keys().copied().filter(|n| n & RANDOM == 0));
             self.roll()?;
             bad.remove(&self.log);
+            replaced = self.log - 1;
         }
-        let new = self.keep_good(&bad)?;
+        let new = self.keep_good(&bad, replaced)?;
         self.publish_prune(lock, PruneCommit { new, old: bad })
     }
 
@@ -147,13 +162,13 @@ impl View {
         Ok(found)
     }
 
-    fn keep_good(&mut self, bad: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+    fn keep_good(&mut self, bad: &BTreeSet<u64>, replaced: u64) -> Result<BTreeSet<u64>> {
         let mut copies = Vec::new();
         for number in bad {
             copies.push((*number, self.file(*number)?, self.scanned.get(number).map(|c| c.end)));
         }
         let unattached = self.unattached()?;
-        let mut writer = Rewriter::new(self);
+        let mut writer = Rewriter::new(self, bad, replaced)?;
         for (number, file, limit) in &copies {
             let stretch = Stretch { file, segment: *number, from: 0, limit: *limit };
             stretch.scan::<Error>(&mut |item| {

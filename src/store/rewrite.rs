@@ -9,7 +9,7 @@ use super::layout::{random_number, segment_name};
 use super::model::*;
 use super::payload::{FORMAT, Fence, Role, SegmentHead};
 use super::record::{self, Header, Kind};
-use super::view::{PruneCommit, View};
+use super::view::{PruneCommit, View, is_litter, is_log};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::sys::{self, Dir};
 use std::collections::{BTreeSet, HashSet};
@@ -25,6 +25,8 @@ pub struct Rewriter<'a> {
     view: &'a mut View,
     out: Option<Out>,
     made: BTreeSet<u64>,
+    /// All logs up to this one are replaced by this, or were before.
+    replaced: u64,
     open: RawFrame,
     /// Chunks that have a place in the new segments.
     written: HashSet<ChunkId>,
@@ -39,9 +41,12 @@ struct Out {
 }
 
 impl<'a> Rewriter<'a> {
-    pub fn new(view: &'a mut View) -> Rewriter<'a> {
+    /// To take the place of these segments, and of logs that are missing below `replaced`.
+    pub fn new(view: &'a mut View, old: &BTreeSet<u64>, replaced: u64) -> Result<Rewriter<'a>> {
+        let logs = old.iter().copied().filter(|n| is_log(*n)).max().unwrap_or(0);
+        let replaced = replaced.max(logs).max(view.replaced_logs()?.unwrap_or(0));
         let (open, written) = (RawFrame::default(), HashSet::new());
-        Rewriter { view, out: None, made: BTreeSet::new(), open, written, damaged_frames: 0 }
+        Ok(Rewriter { view, out: None, made: BTreeSet::new(), replaced, open, written, damaged_frames: 0 })
     }
 
     /// Copies a record as it is, under its old sequence.
@@ -109,7 +114,7 @@ impl<'a> Rewriter<'a> {
                     writable_from: FORMAT,
                     number,
                     role: Role::Made,
-                    previous: Fence::default(),
+                    previous: Fence { segment: self.replaced, ..Fence::default() },
                 };
                 let mut bytes = Vec::new();
                 record::append(&mut bytes, 0, number, 0, Kind::Segment, &head.encode());
@@ -130,6 +135,10 @@ impl<'a> Rewriter<'a> {
     /// Makes the new segments durable. They are not in force yet.
     pub fn finish(mut self) -> Result<BTreeSet<u64>> {
         self.close_frame()?;
+        if self.made.is_empty() && self.replaced > 0 {
+            // Where nothing stays, something must still say that no log is missing.
+            self.out()?;
+        }
         self.close_segment()?;
         self.view.layout.segments.sync().at(&self.view.layout.path)?;
         Ok(std::mem::take(&mut self.made))
@@ -201,6 +210,7 @@ impl View {
 
     /// Removes what crashes have left: files that no record refers to. The caller has the store for itself.
     pub fn remove_litter(&mut self) -> Result<u64> {
+        self.refuse_missing_logs()?;
         let mut removed = self.remove_temporary()?;
         let path = self.layout.path.clone();
         let runs: BTreeSet<String> = self.catalog.runs().iter().map(|r| super::index::run_name(r.number)).collect();
@@ -212,8 +222,11 @@ impl View {
         }
         for number in self.listed()? {
             // Only what is known to be a pack: anything else is damage, and not ours to remove.
-            let is_pack = |view: &mut View| Ok::<_, Error>(view.head(number)?.is_some_and(|h| h.role == Role::Pack));
-            if !self.scanned.contains_key(&number) && is_pack(self)? {
+            if self.scanned.contains_key(&number) || is_log(number) {
+                continue;
+            }
+            let file = self.file(number)?;
+            if is_litter(&file, number).at(&path)? {
                 removed += remove(&self.layout.segments, OsStr::new(&segment_name(number))).at(&path)?;
             }
         }

@@ -1,6 +1,6 @@
 //! One writer's turn: contents first, then records, then one flush for all of it.
 
-use super::append::Item;
+use super::append::{Appending, Doubt, Item};
 use super::chunker;
 use super::frame::{RawFrame, TARGET};
 use super::index::{Entry, Space};
@@ -12,6 +12,7 @@ use super::view::View;
 use super::{GUEST, Shared, Store};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::path::Key;
+use crate::pool;
 use crate::progress::Progress;
 use crate::sys;
 use crate::time::Timestamp;
@@ -37,6 +38,8 @@ const PACK_SIZE: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct Session {
     shared: Arc<Shared>,
+    /// The process that began it: a child forked meanwhile has no part in it.
+    generation: u64,
     open: RawFrame,
     full: Vec<RawFrame>,
     /// Chunks of this session that the index does not know yet.
@@ -52,6 +55,45 @@ pub struct Session {
     decided: bool,
 }
 
+/// Records that stand in the log and are not durable yet. Nobody else appends meanwhile, so that they can be taken back as
+/// long as nobody builds on them: which is what happens when this is dropped without [`Unflushed::settle`].
+#[derive(Debug)]
+#[must_use]
+pub struct Unflushed {
+    doubt: Option<Doubt>,
+    _appending: Appending,
+    session: Session,
+}
+
+impl Unflushed {
+    /// They are durable now.
+    pub fn settle(mut self) {
+        if let Some(doubt) = self.doubt.take() {
+            let _ = self.session.shared.with_loaded_view(|view| {
+                view.durable.insert(doubt.segment, doubt.end);
+                Ok(())
+            });
+        }
+    }
+
+    /// They need not be durable.
+    pub fn leave(mut self) {
+        self.doubt = None;
+    }
+}
+
+impl Drop for Unflushed {
+    fn drop(&mut self) {
+        let Some(doubt) = self.doubt.take().filter(|_| self.session.is_here()) else { return };
+        let shared = &self.session.shared;
+        // A store that cannot even be looked at any more takes no records of this process either.
+        let _ = shared.with_created_view(|view| {
+            view.take_back(doubt, &mut super::lock(&shared.state().own));
+            Ok(())
+        });
+    }
+}
+
 /// A segment that this session alone fills.
 #[derive(Debug)]
 struct Pack {
@@ -63,6 +105,9 @@ struct Pack {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if !self.is_here() {
+            return;
+        }
         // Before prune may come. What cannot be removed now is litter, as after a crash.
         if !self.decided && !GUEST {
             let _ = self.remove_packs();
@@ -73,9 +118,10 @@ impl Drop for Session {
 
 impl Session {
     pub(super) fn begin(shared: Arc<Shared>) -> Result<Session> {
-        shared.enter()?;
+        let generation = shared.enter()?;
         let mut session = Session {
             shared,
+            generation,
             open: RawFrame::default(),
             full: Vec::new(),
             fresh: HashMap::new(),
@@ -108,13 +154,7 @@ impl Session {
         let hash = |data: &Vec<u8>| -> Vec<_> {
             chunker::cut(data, true).into_iter().map(|r| (*blake3::hash(&data[r.clone()]).as_bytes(), r)).collect()
         };
-        #[cfg(not(target_os = "wasi"))]
-        let hashed: Vec<Vec<_>> = {
-            use rayon::prelude::*;
-            data.par_iter().map(hash).collect()
-        };
-        #[cfg(target_os = "wasi")]
-        let hashed: Vec<Vec<_>> = data.iter().map(hash).collect();
+        let hashed = pool::each(data, 1, hash);
         let mut contents = Vec::with_capacity(data.len());
         for (data, hashed) in data.iter().zip(hashed) {
             let chunks = self.keep(data, hashed)?;
@@ -155,16 +195,10 @@ impl Session {
 
     fn add(&mut self, data: &[u8], ranges: &[std::ops::Range<usize>]) -> Result<Vec<(ChunkId, u64)>> {
         let hash = |range: &std::ops::Range<usize>| (*blake3::hash(&data[range.clone()]).as_bytes(), range.clone());
-        #[cfg(not(target_os = "wasi"))]
-        let hashed = {
-            use rayon::prelude::*;
-            match data.len() < PARALLEL {
-                true => ranges.iter().map(hash).collect(),
-                false => ranges.par_iter().with_min_len(4).map(hash).collect(),
-            }
+        let hashed = match data.len() < PARALLEL {
+            true => ranges.iter().map(hash).collect(),
+            false => pool::each(ranges, 4, hash),
         };
-        #[cfg(target_os = "wasi")]
-        let hashed = ranges.iter().map(hash).collect();
         self.keep(data, hashed)
     }
 
@@ -213,8 +247,16 @@ impl Session {
         })
     }
 
+    fn is_here(&self) -> bool {
+        self.generation == sys::process_generation()
+    }
+
     fn check_whole(&self) -> Result<()> {
         match self.broken {
+            _ if !self.is_here() => {
+                let message = "this was begun by the process that this one was forked from";
+                Err(Error::message(Code::InvalidHandle, message).at(&self.shared.path))
+            }
             true => Err(Error::message(Code::Io, "an earlier part of this could not be stored").at(&self.shared.path)),
             false => Ok(()),
         }
@@ -252,6 +294,7 @@ impl Session {
         Ok(())
     }
 
+    /// Creates a pack whose first record is whole before it has its name: others take what stands there for what it says.
     fn new_pack(&self) -> Result<Pack> {
         let number = random_number()?;
         let role = if GUEST { Role::Guest } else { Role::Pack };
@@ -260,13 +303,16 @@ impl Session {
             let guests = if GUEST { view.layout.optional_folder("guests", true)? } else { None };
             let dir = guests.as_ref().unwrap_or(&view.layout.segments);
             let path = view.layout.path.join(if GUEST { "guests" } else { "segments" }).join(&name);
-            let file = view.layout.create_file(dir, OsStr::new(&name), &path)?;
+            let temp = format!("{number:016x}.tmp");
+            let file = view.layout.create_file(dir, OsStr::new(&temp), &path)?;
             let head =
                 SegmentHead { readable_from: FORMAT, writable_from: FORMAT, number, role, previous: Fence::default() };
             let mut bytes = Vec::new();
             record::append(&mut bytes, 0, number, 0, Kind::Segment, &head.encode());
-            if let Err(e) = sys::write_at(&file, &bytes, 0) {
-                dir.remove_file(OsStr::new(&name)).at(&path)?;
+            let named =
+                sys::write_at(&file, &bytes, 0).and_then(|()| dir.rename(OsStr::new(&temp), dir, OsStr::new(&name)));
+            if let Err(e) = named {
+                let _ = dir.remove_file(OsStr::new(&temp)); // the first error is the one to tell
                 return Err(Error::io(e, path));
             }
             Ok(Pack { number, file, path, end: bytes.len() as u64 })
@@ -293,22 +339,26 @@ impl Session {
     /// of one call may survive in part, in order.
     pub fn commit(self, records: Vec<New>) -> Result<Vec<Committed>> {
         let only_notes = !records.is_empty() && records.iter().all(|r| matches!(r, New::Landed { .. }));
-        self.commit_with(records, !only_notes)
+        let (committed, unflushed) = self.commit_with(records, !only_notes)?;
+        unflushed.leave(); // flushed already, or not worth it
+        Ok(committed)
     }
 
-    /// As [`Session::commit`] but without waiting for the medium: the caller flushes the file system before it acknowledges.
-    pub fn commit_unflushed(self, records: Vec<New>) -> Result<Vec<Committed>> {
+    /// As [`Session::commit`] but without waiting for the medium: the caller flushes the file system before it acknowledges,
+    /// and tells by [`Unflushed::settle`] that this went well. Until then nobody else appends.
+    pub fn commit_unflushed(self, records: Vec<New>) -> Result<(Vec<Committed>, Unflushed)> {
         self.commit_with(records, false)
     }
 
-    fn commit_with(mut self, records: Vec<New>, flush: bool) -> Result<Vec<Committed>> {
+    fn commit_with(mut self, records: Vec<New>, flush: bool) -> Result<(Vec<Committed>, Unflushed)> {
         self.check_whole()?;
         let mut items = self.finish_frames()?;
         let contents = items.len();
         let shared = self.shared.clone();
         let (retreats, borrowed) = (self.retreats, std::mem::take(&mut self.borrowed));
-        shared.with_created_view(|view| {
-            let lock = view.lock_append()?;
+        let appending = shared.begin_append()?;
+        let mut doubt = None;
+        let committed = shared.with_created_view(|view| {
             if view.retreats != retreats {
                 return Err(
                     Error::message(Code::StoreBusy, "a failed write of another was taken back").at(&shared.path)
@@ -332,11 +382,13 @@ impl Session {
                 return if flush { view.flush_segments().map(|()| Vec::new()) } else { Ok(Vec::new()) };
             }
             self.decided = true;
-            let placed = view.append(&lock, &mut super::lock(&shared.own), &items, flush)?;
-            let placed = placed.into_iter().skip(contents);
+            let appended = view.append(&appending.lock, &mut super::lock(&shared.state().own), &items, flush)?;
+            doubt = Some(appended.doubt).filter(|_| !flush);
+            let placed = appended.places.into_iter().skip(contents);
             let record = |(segment, offset)| RecordId { segment, offset };
             Ok(given.into_iter().zip(placed).map(|(number, at)| Committed { number, record: record(at) }).collect())
-        })
+        })?;
+        Ok((committed, Unflushed { doubt, _appending: appending, session: self }))
     }
 
     /// All frames, as records for the log or in packs that are flushed, with the records that attach those.
@@ -428,12 +480,7 @@ fn encode(frames: Vec<RawFrame>) -> Result<Vec<Item>> {
         let (table, packed) = frame.encode()?;
         Ok(Item { kind: Kind::Frame, parts: vec![table, packed.unwrap_or(frame.data)], sequence: None })
     };
-    #[cfg(not(target_os = "wasi"))]
-    if frames.len() > 1 {
-        use rayon::prelude::*;
-        return frames.into_par_iter().map(one).collect();
-    }
-    frames.into_iter().map(one).collect()
+    pool::each_of(frames, 1, one).into_iter().collect()
 }
 
 /// Numbers given in one commit: for each key the highest, and those below it that an import wanted.

@@ -6,10 +6,11 @@ use super::layout::{self, Layout, RANDOM, number_in, segment_name};
 use super::model::RecordId;
 use super::payload::{self, FORMAT, Fence, Role, SegmentHead};
 use super::record::{self, HEADER, Header, Kind, Parsed};
-use super::scan::{End, Item, Stretch};
+use super::scan::{End, Item, Stretch, Tail};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::path::Key;
 use crate::sys::{self, Locked};
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -32,6 +33,10 @@ pub struct View {
     pub scanned: BTreeMap<u64, Coverage>,
     /// The log that is appended to; 0: none yet.
     pub log: u64,
+    /// The highest log that the index has ever spoken of: it stays given out should its file be lost.
+    pub known_log: u64,
+    /// The folder of segments when it was listed last, and held no log beyond the one appended to.
+    listed_at: Option<(Timestamp, Timestamp)>,
     /// How segments that may still grow ended when they were last read.
     pub ends: HashMap<u64, End>,
     pub next_sequence: u64,
@@ -45,6 +50,10 @@ pub struct View {
     pub held: Arc<AtomicBool>,
     /// How often bytes that were believed to be records turned out to be fenced off: what was looked up before is void.
     pub retreats: u64,
+    /// Up to where segments are known to be durable, as far as this process flushed them or saw it in them.
+    pub durable: HashMap<u64, u64>,
+    /// Segments in which a write or a flush of this process failed: from where on nothing is in force.
+    pub poisoned: BTreeMap<u64, u64>,
     /// Whether reading came to its end; if not, what is known is a part.
     whole: bool,
     /// An attached segment is being read: it attaches no others.
@@ -94,6 +103,8 @@ impl View {
             catalog: Catalog::default(),
             scanned: BTreeMap::new(),
             log: 0,
+            known_log: 0,
+            listed_at: None,
             ends: HashMap::new(),
             next_sequence: 1,
             prune: None,
@@ -102,6 +113,8 @@ impl View {
             append_file: None,
             held: Arc::default(),
             retreats: 0,
+            durable: HashMap::new(),
+            poisoned: BTreeMap::new(),
             whole: false,
             attaching: false,
             newer: false,
@@ -124,15 +137,18 @@ impl View {
         self.files.clear();
         self.writable = None;
         self.log = 0;
+        self.listed_at = None;
         self.ends.clear();
+        self.durable.clear();
         self.prune = self.read_prune()?;
         let usable = self.prune.is_none();
         self.catalog = if usable { Catalog::load(&self.layout) } else { Catalog::default() };
         self.scanned = self.catalog.coverage.clone();
+        self.known_log = self.scanned.keys().copied().filter(|n| is_log(*n)).max().unwrap_or(0);
         if self.scanned.is_empty() {
             self.read_all()?;
         } else {
-            self.log = self.scanned.keys().copied().filter(|n| n & RANDOM == 0).max().unwrap_or(0);
+            self.log = self.known_log;
             self.next_sequence = self.next_sequence.max(self.catalog.sequence);
         }
         self.read_new()?;
@@ -147,7 +163,11 @@ impl View {
             return self.reload();
         }
         self.whole = false;
-        self.read_new()?;
+        match self.read_new() {
+            // Others have pruned, or fenced off what was read, since.
+            Err(e) if e.code() == Code::NotFound => return self.reload(),
+            answer => answer?,
+        }
         self.whole = true;
         Ok(())
     }
@@ -166,8 +186,9 @@ impl View {
         self.files.clear();
         self.writable = None;
         self.ends.clear();
-        self.writable = None;
+        self.durable.clear();
         self.log = 0;
+        self.listed_at = None;
         self.read_all()?;
         self.read_new()?;
         self.whole = true;
@@ -198,7 +219,13 @@ impl View {
             // One whose first record is damaged may be one of those: what can be read of it counts.
             if self.head(number)?.is_none_or(|head| head.role == Role::Made) {
                 self.read_stretch(number, None)?;
-                self.scanned.entry(number).or_default().closed = true;
+                match self.scanned.get_mut(&number) {
+                    // Else nothing was ever written to it that is there: a pack that a writer or a crash has just begun.
+                    Some(coverage) if coverage.end > 0 || self.ends.get(&number) != Some(&End::Clean) => {
+                        coverage.closed = true;
+                    }
+                    _ => drop(self.scanned.remove(&number)),
+                }
             }
         }
         Ok(())
@@ -224,31 +251,118 @@ impl View {
     /// Log by log from where reading stopped, then guests.
     fn read_new(&mut self) -> Result<()> {
         if self.log == 0 {
-            match self.listed()?.into_iter().find(|n| n & RANDOM == 0) {
+            match self.next_log()? {
                 Some(first) => self.log = first,
                 None => return self.read_guests(),
             }
         }
         loop {
-            let next = self.log + 1;
-            let closed = self.exists(next)?;
-            let fence = match closed {
-                true => self.head(next)?.map(|h| h.previous).filter(|f| f.segment == self.log),
-                false => None,
+            let next = self.next_log()?;
+            let fence = match next {
+                Some(next) => self.head(next)?.map(|h| h.previous).filter(|f| f.segment == self.log),
+                None => None,
             };
-            self.read_stretch(self.log, fence.map(|f: Fence| f.end))?;
-            if !closed {
-                break;
-            }
+            let limit = match fence {
+                Some(Fence { end, .. }) => {
+                    self.poisoned.remove(&self.log);
+                    Some(end)
+                }
+                None => self.poisoned.get(&self.log).copied(),
+            };
+            self.read_stretch(self.log, limit)?;
+            let Some(next) = next else { break };
             self.scanned.entry(self.log).or_default().closed = true;
             self.log = next;
         }
         self.read_guests()
     }
 
+    /// The log after the one being read: the next number, or where that is missing the next one that is there. The loss of
+    /// one file must not hide those after it.
+    fn next_log(&mut self) -> Result<Option<u64>> {
+        let next = self.log + 1;
+        if self.log != 0 && self.exists(next)? {
+            return Ok(Some(next));
+        }
+        let now = self.layout.segments.stat_self().at(self.layout.path.join("segments"))?;
+        if self.listed_at == Some((now.modified, now.changed)) {
+            return Ok(None);
+        }
+        let found = self.listed()?.into_iter().find(|n| is_log(*n) && *n > self.log);
+        match found {
+            None => self.listed_at = Some((now.modified, now.changed)),
+            // Whoever prunes removes logs in order: as long as this one is there, so are those after it.
+            Some(found) if self.log != 0 && found != next && !self.exists(self.log)? => {
+                let path = self.segment_path(self.log);
+                return Err(Error::message(Code::NotFound, "the log was pruned away").at(path));
+            }
+            Some(_) => {}
+        }
+        Ok(found)
+    }
+
+    /// The log that was begun after this one, as far as it is known.
+    pub fn successor(&self, log: u64) -> Option<u64> {
+        self.scanned.range(log + 1..RANDOM).next().map(|(number, _)| *number)
+    }
+
+    /// What the next log says about the end of this one.
+    pub fn fence_of(&mut self, log: u64) -> Option<Fence> {
+        // One that is missing or damaged is told of by its own name.
+        let next = self.successor(log)?;
+        self.head(next).unwrap_or(None).map(|h| h.previous).filter(|f| f.segment == log)
+    }
+
+    /// The log up to which all were replaced by segments that a prune or a repair made. `None`: those that are there do
+    /// not say.
+    pub fn replaced_logs(&mut self) -> Result<Option<u64>> {
+        let mut said = None;
+        for number in self.listed()?.into_iter().filter(|n| !is_log(*n)) {
+            if let Some(head) = self.head(number)?.filter(|head| head.role == Role::Made) {
+                said = said.max(Some(head.previous.segment));
+            }
+        }
+        Ok(match said {
+            None => Some(0),
+            Some(0) => None,
+            told => told,
+        })
+    }
+
+    /// Logs that must be there and are not, as ranges of numbers: they are given without gaps.
+    pub fn missing_logs(&mut self) -> Result<Vec<(u64, u64)>> {
+        let logs: Vec<u64> = self.listed()?.into_iter().filter(|n| is_log(*n)).collect();
+        let mut before = match (self.replaced_logs()?, logs.first()) {
+            (Some(replaced), _) => replaced,
+            (None, first) => first.map_or(self.known_log, |first| first - 1),
+        };
+        let mut missing = Vec::new();
+        for log in logs {
+            if log > before + 1 {
+                missing.push((before + 1, log - 1));
+            }
+            before = before.max(log);
+        }
+        if self.known_log > before {
+            missing.push((before + 1, self.known_log));
+        }
+        Ok(missing)
+    }
+
+    /// Refuses to remove anything while a log is missing: what it attached would be taken for litter.
+    pub fn refuse_missing_logs(&mut self) -> Result<()> {
+        match self.missing_logs()?.first() {
+            None => Ok(()),
+            Some((first, _)) => {
+                let message = "a segment is missing: repair the store before pruning it";
+                Err(Error::message(Code::Damaged, message).at(self.segment_path(*first)))
+            }
+        }
+    }
+
     fn read_guests(&mut self) -> Result<()> {
         for number in self.guests()? {
-            self.read_stretch(number, None)?;
+            self.read_stretch(number, self.poisoned.get(&number).copied())?;
         }
         Ok(())
     }
@@ -345,6 +459,9 @@ impl View {
     pub fn absorb(&mut self, header: &Header, payload: &[u8]) -> Result<()> {
         self.next_sequence = self.next_sequence.max(header.sequence.saturating_add(1));
         let id = RecordId { segment: header.segment, offset: header.offset };
+        if header.kind != Some(Kind::Landed) {
+            self.durable.insert(header.segment, header.next());
+        }
         let damaged =
             || Error::message(Code::Damaged, format!("record {id} makes no sense")).at(self.segment_path(id.segment));
         match header.kind {
@@ -415,6 +532,10 @@ impl View {
     fn attach(&mut self, segment: u64, end: u64) -> Result<()> {
         if self.prune.as_ref().is_some_and(|p| p.old.contains(&segment)) {
             return Ok(());
+        }
+        // Read before it was attached, it was not all there.
+        if self.scanned.get(&segment).is_some_and(|known| known.closed && known.end < end) {
+            self.scanned.entry(segment).or_default().closed = false;
         }
         match self.read_stretch(segment, Some(end)) {
             Ok(()) => self.scanned.entry(segment).or_default().closed = true,
@@ -501,6 +622,20 @@ impl View {
             _ => Error::io(e, self.segment_path(id.segment)),
         })
     }
+}
+
+/// Whether a segment that nothing attaches is a pack of a writer that died, or was not even begun.
+pub fn is_litter(file: &File, number: u64) -> io::Result<bool> {
+    match read_record(file, RecordId { segment: number, offset: 0 }) {
+        Ok((_, payload)) => Ok(SegmentHead::parse(&payload).is_some_and(|head| head.role == Role::Pack)),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(Tail::read(file, 0)?.zero),
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether this is the number of a log.
+pub fn is_log(number: u64) -> bool {
+    number & RANDOM == 0
 }
 
 fn entry(space: Space, key: [u8; 32], number: u64, header: &Header, extra: u64) -> Entry {

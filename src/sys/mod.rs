@@ -128,20 +128,21 @@ pub fn classify(error: &io::Error) -> Code {
     }
 }
 
-/// An open file and the lock on it; dropping it gives the lock back.
+/// An open file and the lock on it; dropping it gives the lock back, but not in a child that was forked meanwhile: the
+/// open file, and with it the lock, is the parent's.
 #[derive(Debug)]
-pub struct Locked(std::fs::File);
+pub struct Locked(std::fs::File, u64);
 
 impl Locked {
     /// Waits for the lock.
     pub fn wait(file: std::fs::File, exclusive: bool) -> io::Result<Locked> {
         locks::lock(&file, exclusive)?;
-        Ok(Locked(file))
+        Ok(Locked(file, process_generation()))
     }
 
     /// Takes the lock if it is free now; gives the file back if not.
     pub fn attempt(file: std::fs::File, exclusive: bool) -> io::Result<Result<Locked, std::fs::File>> {
-        Ok(if locks::try_lock(&file, exclusive)? { Ok(Locked(file)) } else { Err(file) })
+        Ok(if locks::try_lock(&file, exclusive)? { Ok(Locked(file, process_generation())) } else { Err(file) })
     }
 
     /// The file that is locked.
@@ -152,6 +153,8 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        let _ = locks::unlock(&self.0); // closing the descriptor is the second chance
+        if self.1 == process_generation() {
+            let _ = locks::unlock(&self.0); // closing the descriptor is the second chance
+        }
     }
 }

@@ -106,10 +106,14 @@ pub(super) fn sync_fd(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fs::fsync(fd)?)
 }
 
-/// Makes everything written to the file system of `dir` durable. `Unsupported` where there is no such call.
+/// Makes everything written to the file system of `dir` durable. `Unsupported` where there is no such call, or where it
+/// does not tell of failures. Those since `dir` was opened, or since the last such call on it, are told.
 pub fn sync_file_system(dir: &Dir) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    return Ok(fs::syncfs(dir.as_fd())?);
+    return match flushes_file_systems() {
+        true => Ok(fs::syncfs(dir.as_fd())?),
+        false => Err(io::ErrorKind::Unsupported.into()),
+    };
     #[cfg(not(target_os = "linux"))]
     {
         let _ = dir;
@@ -179,8 +183,18 @@ pub fn flush_by_close(file: &File) -> io::Result<()> {
     }
 }
 
-/// Whether [`sync_file_system`] exists.
-pub const FLUSHES_FILE_SYSTEMS: bool = cfg!(target_os = "linux");
+/// Whether [`sync_file_system`] works: before Linux 5.8 the call did not tell that writing back had failed.
+pub fn flushes_file_systems() -> bool {
+    static WORKS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    cfg!(target_os = "linux")
+        && *WORKS.get_or_init(|| reports_failures(&rustix::system::uname().release().to_string_lossy()))
+}
+
+/// Whether this release of Linux is 5.8 or later.
+fn reports_failures(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0u32));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
+}
 
 /// How many descriptors this process may have open.
 pub fn open_file_limit() -> u64 {
@@ -229,4 +243,17 @@ pub fn process_generation() -> u64 {
 /// The number of this process.
 pub fn process_id() -> Option<u32> {
     Some(std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn file_systems_are_flushed_whole_only_where_failures_are_told() {
+        for (release, told) in
+            [("6.18.44-x", true), ("5.8", true), ("5.8.0-rc1", true), ("5.7.19", false), ("4.4.0", false)]
+        {
+            assert_eq!(super::reports_failures(release), told, "{release}");
+        }
+        assert!(!super::reports_failures("") && !super::reports_failures("unknown"));
+    }
 }

@@ -236,8 +236,10 @@ pub fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-/// Whether [`sync_file_system`] exists.
-pub const FLUSHES_FILE_SYSTEMS: bool = false;
+/// Whether [`sync_file_system`] works.
+pub fn flushes_file_systems() -> bool {
+    false
+}
 
 /// How many files this process may have open: not known, so few.
 pub fn open_file_limit() -> u64 {

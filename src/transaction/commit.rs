@@ -11,11 +11,11 @@ use crate::checksum::of_bytes;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::lock::{LockGuard, LockOptions, LockType, Timeout};
 use crate::path::{Base, Follow, Key, Location, bytes_of};
-use crate::store::{FileState, Landed, NewVersion, VersionKind};
+use crate::store::{FileState, Landed, NewVersion, Unflushed, VersionKind};
 use crate::sys::FileKind;
 use crate::workspace::{
-    ChangeOptions, Changed, Slot, Source, Survey, Turn, UNRELEASED, Workspace, best_digest, check_restored, copy,
-    keep_staged, new_version, release, shares_flush,
+    ChangeOptions, Changed, FlushPoint, Slot, Source, Survey, Turn, UNRELEASED, Workspace, best_digest, check_restored,
+    copy, keep_staged, new_version, release,
 };
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -300,8 +300,9 @@ pub(super) struct Effect {
 
 struct Effects {
     list: Vec<Effect>,
-    /// Flushes are shared: contents are not durable yet.
-    shared: bool,
+    /// Flushes are shared: contents and records are not durable yet.
+    shared: Option<FlushPoint>,
+    unflushed: Option<Unflushed>,
 }
 
 impl Effects {
@@ -318,14 +319,20 @@ impl Effects {
             None => names[name].is_there(),
         };
         let changed: Vec<usize> = (0..names.len()).filter(|name| changes(*name)).collect();
-        let shared = shares_flush(changed.iter().filter(|name| ends.of(**name).is_some()).count());
-        let mut preparing = Preparing { workspace, names, ends, options, turn, shared, list: Vec::new() };
+        let written = changed.iter().filter(|name| ends.of(**name).is_some());
+        let spooled = sources.iter().flatten().any(|writing| matches!(writing.source, Source::Spooled(_)));
+        let shared = match spooled {
+            true => None,
+            false => workspace.flush_point_of(written.map(|name| &names[*name].location)),
+        };
+        let mut preparing =
+            Preparing { workspace, names, ends, options, turn, shared: shared.is_some(), list: Vec::new() };
         for name in changed {
             let prepared = preparing.effect(name, sources);
             let effect = prepared.map_err(|e| e.at(names[name].location.path()))?;
             preparing.list.push(effect);
         }
-        Ok(Effects { list: preparing.list, shared })
+        Ok(Effects { list: preparing.list, shared, unflushed: None })
     }
 
     /// Records what is replaced and not in history, and what is to be.
@@ -338,7 +345,14 @@ impl Effects {
             }
             effect.slots.1 = effect.version(location, standing).map(|version| turn.add(version));
         }
-        let numbers = turn.commit(!self.shared)?;
+        let numbers = match &self.shared {
+            None => turn.commit(true)?,
+            Some(_) => {
+                let (numbers, unflushed) = turn.commit_unflushed()?;
+                self.unflushed = unflushed;
+                numbers
+            }
+        };
         for effect in &mut self.list {
             effect.outside_edit = numbers.of(effect.slots.0);
             effect.step.version = numbers.of(effect.slots.1).unwrap_or(0);
@@ -347,11 +361,18 @@ impl Effects {
     }
 
     fn flush(&mut self, workspace: &Workspace, names: &[Name]) -> Result<()> {
-        if !self.shared {
-            return Ok(());
-        }
+        let Some(point) = &self.shared else { return Ok(()) };
         let staged = self.list.iter_mut().filter_map(|e| Some((&names[e.name].location, e.staged.as_mut()?)));
-        workspace.flush_together(staged)
+        let flushed = workspace.flush_together(point, staged);
+        match (&flushed, self.unflushed.take()) {
+            (Ok(()), unflushed) => unflushed.into_iter().for_each(Unflushed::settle),
+            // They are taken back, and their numbers with them.
+            (Err(_), unflushed) => {
+                drop(unflushed);
+                self.list.iter_mut().for_each(|effect| effect.step.version = 0);
+            }
+        }
+        flushed
     }
 
     fn steps(&self) -> Vec<Step> {

@@ -1,10 +1,11 @@
 //! Writes that go together: which may, and what they share.
 
-use super::{Change, Workspace};
+use super::{Change, Source, Workspace};
 use crate::atomic::Staged;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::path::{Key, Location};
-use crate::sys;
+use crate::sys::{self, Dir};
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::io;
@@ -57,8 +58,22 @@ fn most_at_once() -> usize {
 static CANNOT_SHARE: AtomicBool = AtomicBool::new(false);
 
 /// Whether a group of this size flushes once for all.
-pub(crate) fn shares_flush(files: usize) -> bool {
-    files > SHARE_ABOVE && sys::FLUSHES_FILE_SYSTEMS && !CANNOT_SHARE.load(Relaxed)
+fn shares_flush(files: usize) -> bool {
+    files > SHARE_ABOVE && sys::flushes_file_systems() && !CANNOT_SHARE.load(Relaxed)
+}
+
+/// The file systems that a group writes to, opened before its first write: a flush tells of failures since its descriptor
+/// was opened. One for each group, because a failure is told to a descriptor once.
+#[derive(Debug)]
+pub(crate) struct FlushPoint(HashMap<u64, Dir>);
+
+impl FlushPoint {
+    fn add(&mut self, dir: &Dir) -> io::Result<()> {
+        if let MapEntry::Vacant(place) = self.0.entry(dir.stat_self()?.device) {
+            place.insert(dir.open_dir(OsStr::new("."))?);
+        }
+        Ok(())
+    }
 }
 
 /// Does both at once where a thread can be had, else one after the other. Not a thread of a pool: one that waits there
@@ -79,16 +94,50 @@ pub(super) fn both<A: Send, B>(aside: impl FnOnce() -> A + Send, here: impl FnOn
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Makes the next shared flush of this thread fail.
+    pub(super) static FAIL: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 impl Workspace {
-    /// Makes everything durable that was staged and recorded without a flush.
+    /// To be made before anything of a group is written. `None`: each file of it is to be flushed by itself.
+    pub(super) fn flush_point(&self, group: &VecDeque<Waiting<'_, '_>>) -> Option<FlushPoint> {
+        // What a writer has spooled was written before.
+        let spooled = group.iter().any(|(_, change)| matches!(change.source, Source::Spooled(_)));
+        if spooled { None } else { self.flush_point_of(group.iter().map(|(_, change)| &change.location)) }
+    }
+
+    /// The same of files that are all still to be written.
+    pub(crate) fn flush_point_of<'l>(
+        &self,
+        locations: impl Iterator<Item = &'l Location> + Clone,
+    ) -> Option<FlushPoint> {
+        if !shares_flush(locations.clone().count()) {
+            return None;
+        }
+        let mut point = FlushPoint(HashMap::new());
+        // A store that is not there yet will be on the file system of its parent.
+        point.add(self.base().dir()).ok()?;
+        if let Ok(store) = self.store_dir() {
+            point.add(&store).ok()?;
+        }
+        locations.map(|location| location.dir()).try_for_each(|dir| point.add(dir)).ok()?;
+        Some(point)
+    }
+
+    /// Makes everything durable that was staged and recorded without a flush since the point was made.
     pub(crate) fn flush_together<'a>(
         &self,
+        point: &FlushPoint,
         staged: impl Iterator<Item = (&'a Location, &'a mut Staged)>,
     ) -> Result<()> {
         let (locations, files): (Vec<_>, Vec<_>) = staged.unzip();
-        match self.flush_file_systems(&locations) {
+        match self.flush_file_systems(point, &locations) {
             Err(e) if e.code() == Code::Unsupported => {
-                CANNOT_SHARE.store(true, Relaxed);
+                if e.path().is_some() {
+                    CANNOT_SHARE.store(true, Relaxed);
+                }
                 files.into_iter().try_for_each(Staged::flush)?;
                 self.flush_store_files()
             }
@@ -98,27 +147,38 @@ impl Workspace {
 
     /// Each segment by itself: what was recorded without a flush may be in any of them.
     pub(super) fn flush_store_files(&self) -> Result<()> {
-        let path = self.store().path().join("segments");
-        let segments = self.store_dir()?.open_dir(OsStr::new("segments")).at(&path)?;
-        for entry in segments.entries().at(&path)? {
-            match segments.open_read(&entry.name) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {} // pruned meanwhile
-                file => sys::sync_file(&file.at(path.join(&entry.name))?).at(path.join(&entry.name))?,
+        let store = self.store_dir()?;
+        for folder in ["segments", "guests"] {
+            let path = self.store().path().join(folder);
+            let segments = match store.open_dir(OsStr::new(folder)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && folder == "guests" => continue,
+                segments => segments.at(&path)?,
+            };
+            for entry in segments.entries().at(&path)? {
+                match segments.open_read(&entry.name) {
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {} // pruned meanwhile
+                    file => sys::sync_file(&file.at(path.join(&entry.name))?).at(path.join(&entry.name))?,
+                }
             }
+            segments.sync().at(&path)?;
         }
-        segments.sync().at(&path).map(drop)
+        Ok(())
     }
 
-    fn flush_file_systems(&self, locations: &[&Location]) -> Result<()> {
-        let mut flushed = HashSet::new();
-        let store = self.store_dir()?;
-        flushed.insert(store.stat_self().at(self.store().path())?.device);
-        sys::sync_file_system(&store).at(self.store().path())?;
+    fn flush_file_systems(&self, point: &FlushPoint, locations: &[&Location]) -> Result<()> {
+        #[cfg(test)]
+        if FAIL.take() {
+            return Err(Error::io(io::Error::other("a flush that was made to fail"), self.store().path()));
+        }
+        // Only those that this group has come to: others need not even answer.
+        let mut devices = HashSet::from([self.store_dir()?.stat_self().at(self.store().path())?.device]);
         for location in locations {
-            let device = location.dir().stat_self().at(location.path())?.device;
-            if flushed.insert(device) {
-                sys::sync_file_system(location.dir()).at(location.path())?;
-            }
+            devices.insert(location.dir().stat_self().at(location.path())?.device);
+        }
+        for device in devices {
+            // One that was not there when the group began: each file by itself.
+            let dir = point.0.get(&device).ok_or_else(|| Error::new(Code::Unsupported))?;
+            sys::sync_file_system(dir).at(self.base().path())?;
         }
         Ok(())
     }

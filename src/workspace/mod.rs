@@ -24,7 +24,7 @@ mod survey;
 mod turn;
 mod write;
 
-pub(crate) use group::shares_flush;
+pub(crate) use group::FlushPoint;
 pub(crate) use remove::tombstone;
 pub(crate) use survey::{Survey, best_digest, digest_file, landed, open_standing, same_content, unchanged};
 pub(crate) use turn::{Slot, Turn, new_version};

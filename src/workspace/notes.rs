@@ -3,28 +3,40 @@
 use super::{Inner, Workspace};
 use crate::error::Result;
 use crate::path::Key;
+use crate::process::PerProcess;
 use crate::store::{Landed, New};
 use std::sync::{Mutex, PoisonError};
 
 const MOST: usize = 4096;
 
-#[derive(Debug, Default)]
-pub(super) struct Notes(Mutex<Vec<New>>);
+/// A forked child has none: its parent writes them.
+#[derive(Debug)]
+pub(super) struct Notes(PerProcess<Mutex<Vec<New>>>);
+
+impl Default for Notes {
+    fn default() -> Notes {
+        Notes(PerProcess::new())
+    }
+}
 
 impl Notes {
+    fn waiting_here(&self) -> &Mutex<Vec<New>> {
+        self.0.get(|_| Mutex::default())
+    }
+
     pub(super) fn take(&self) -> Vec<New> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.waiting_here().lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Adds notes; answers how many wait.
     fn add(&self, notes: impl IntoIterator<Item = New>) -> usize {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting_here().lock().unwrap_or_else(PoisonError::into_inner);
         waiting.extend(notes);
         waiting.len()
     }
 
     fn of(&self, wanted: &Key, of: u64) -> Option<Landed> {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.waiting_here().lock().unwrap_or_else(PoisonError::into_inner);
         waiting.iter().rev().find_map(|note| match note {
             New::Landed { key, number, landed } if key == wanted && *number == of => Some(*landed),
             _ => None,
@@ -33,7 +45,7 @@ impl Notes {
 
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.waiting_here().lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     pub(super) fn put_back(&self, notes: Vec<New>) {

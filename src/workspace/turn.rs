@@ -5,7 +5,7 @@ use crate::checksum::{Algorithm, Digest, Hasher, of_bytes};
 use crate::error::{Code, Error, Result};
 use crate::path::Location;
 use crate::progress::Progress;
-use crate::store::{Content, FileState, New, NewVersion, Session, VersionKind};
+use crate::store::{Content, FileState, New, NewVersion, Session, Unflushed, VersionKind};
 use crate::sys::Stat;
 use std::io::Read;
 
@@ -69,18 +69,38 @@ impl<'w> Turn<'w> {
     }
 
     /// Commits the records, and with them the notes that wait. Without records nothing is written.
-    pub(crate) fn commit(mut self, flush: bool) -> Result<Numbers> {
+    pub(crate) fn commit(self, flush: bool) -> Result<Numbers> {
+        let (numbers, unflushed) = self.commit_with(flush)?;
+        if let Some(unflushed) = unflushed {
+            unflushed.leave();
+        }
+        Ok(numbers)
+    }
+
+    /// As [`Turn::commit`], to be flushed by the caller: dropping the second of the answer takes the records back.
+    pub(crate) fn commit_unflushed(self) -> Result<(Numbers, Option<Unflushed>)> {
+        self.commit_with(false)
+    }
+
+    fn commit_with(mut self, flush: bool) -> Result<(Numbers, Option<Unflushed>)> {
         let mut records = std::mem::take(&mut self.records);
         if records.is_empty() {
-            return Ok(Numbers(Vec::new()));
+            return Ok((Numbers(Vec::new()), None));
         }
         self.session()?;
         let Some(session) = self.session else { return Err(Error::new(Code::Internal)) };
         let versions = records.len();
         records.extend(self.workspace.0.notes.take());
         let notes = records[versions..].to_vec();
-        match if flush { session.commit(records) } else { session.commit_unflushed(records) } {
-            Ok(committed) => Ok(Numbers(committed.into_iter().take(versions).map(|c| c.number).collect())),
+        let committed = match flush {
+            true => session.commit(records).map(|committed| (committed, None)),
+            false => session.commit_unflushed(records).map(|(committed, unflushed)| (committed, Some(unflushed))),
+        };
+        match committed {
+            Ok((committed, unflushed)) => {
+                let numbers = committed.into_iter().take(versions).map(|c| c.number).collect();
+                Ok((Numbers(numbers), unflushed))
+            }
             Err(e) => {
                 self.workspace.0.notes.put_back(notes);
                 Err(e)

@@ -1,7 +1,7 @@
 //! Replacing files: one, or several that share their flushes.
 
 use super::change::{Change, ChangeOptions, Changed, Source};
-use super::group::{Waiting, both, groups, shares_flush};
+use super::group::{FlushPoint, Waiting, both, groups};
 use super::survey::{BEST, History, Standing, Survey, best_digest, broken, digest_file, open_standing, unchanged};
 use super::turn::{BIG, Numbers, Slot, Turn, new_version};
 use super::{UNRELEASED, Workspace, release};
@@ -11,7 +11,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::lock::LockGuard;
 use crate::path::Location;
 use crate::progress::Progress;
-use crate::store::{FileState, Identity, Landed, NewVersion, Store, VersionKind};
+use crate::store::{FileState, Identity, Landed, NewVersion, Store, Unflushed, VersionKind};
 use crate::sys::{self, Stat};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
@@ -67,10 +67,10 @@ impl Workspace {
     pub fn write_many(&self, changes: Vec<Change<'_, '_>>) -> Vec<Result<Changed>> {
         let mut results = Results((0..changes.len()).map(|_| None).collect());
         for mut group in groups(changes) {
-            let shared = shares_flush(group.len());
+            let point = self.flush_point(&group);
             while !group.is_empty() {
                 let staged = self.stage_all(&mut group, &mut results);
-                let recorded = self.record_all(staged, shared, &mut results);
+                let recorded = self.record_all(staged, point.as_ref(), &mut results);
                 self.publish_all(recorded, &mut results);
             }
         }
@@ -123,7 +123,12 @@ impl Workspace {
     }
 
     /// Brings into the store what is new, one commit for all.
-    fn record_all<'o>(&self, items: Vec<Staging<'_, 'o>>, shared: bool, results: &mut Results) -> Vec<Recorded<'o>> {
+    fn record_all<'o>(
+        &self,
+        items: Vec<Staging<'_, 'o>>,
+        shared: Option<&FlushPoint>,
+        results: &mut Results,
+    ) -> Vec<Recorded<'o>> {
         let mut turn = Turn::new(self);
         let mut ready = Vec::new();
         for item in items {
@@ -133,18 +138,36 @@ impl Workspace {
         }
         let durable = ready.iter().any(|r| r.survey.lacks().is_some() || r.options.durability > Durability::None);
         match shared {
-            true => self.flush_shared(turn, durable, &mut ready, results),
-            false => self.flush_each(turn, durable, &mut ready, results),
+            Some(point) => self.flush_shared(turn, point, durable, &mut ready, results),
+            None => self.flush_each(turn, durable, &mut ready, results),
         }
         ready
     }
 
-    /// One flush for all that was written.
-    fn flush_shared(&self, turn: Turn<'_>, durable: bool, ready: &mut Vec<Recorded<'_>>, results: &mut Results) {
-        number_all(turn.commit(false), ready, results);
-        if durable && !ready.is_empty() {
-            let staged = ready.iter_mut().filter_map(|r| Some((&r.location, r.staged.as_mut()?)));
-            if let Err(e) = self.flush_together(staged) {
+    /// One flush for all that was written. If it fails, what was recorded is taken back: a later write must not rely on
+    /// bytes that may be lost.
+    fn flush_shared(
+        &self,
+        turn: Turn<'_>,
+        point: &FlushPoint,
+        durable: bool,
+        ready: &mut Vec<Recorded<'_>>,
+        results: &mut Results,
+    ) {
+        let (numbers, unflushed) = match turn.commit_unflushed() {
+            Ok((numbers, unflushed)) => (Ok(numbers), unflushed),
+            Err(e) => (Err(e), None),
+        };
+        number_all(numbers, ready, results);
+        if !durable || ready.is_empty() {
+            unflushed.into_iter().for_each(Unflushed::leave);
+            return;
+        }
+        let staged = ready.iter_mut().filter_map(|r| Some((&r.location, r.staged.as_mut()?)));
+        match self.flush_together(point, staged) {
+            Ok(()) => unflushed.into_iter().for_each(Unflushed::settle),
+            Err(e) => {
+                drop(unflushed);
                 fail_all(&e, std::mem::take(ready), results);
             }
         }

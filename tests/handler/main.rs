@@ -3,6 +3,8 @@
 #[cfg(unix)]
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(unix)]
+mod fork;
 mod group;
 mod locks;
 mod reads;

@@ -5,10 +5,10 @@ use super::destination::Destination;
 use super::{Conflict, Plan, Relation, Selection, full_path};
 use crate::error::{IoContext, Result};
 use crate::path::{bytes_of, os_name};
+use crate::pool;
 use crate::progress::Progress;
 use crate::store::{ContentReader, Snapshot};
 use crate::sys::{Dir, FileKind};
-use rayon::prelude::*;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -178,7 +178,7 @@ impl Survey<'_> {
         self.open = 0;
         let waiting = std::mem::take(&mut self.waiting);
         let progress = self.progress;
-        let same: Vec<Result<bool>> = waiting.par_iter().map(|file| is_same(file, progress)).collect();
+        let same: Vec<Result<bool>> = pool::each(&waiting, 1, |file| is_same(file, progress));
         for (file, same) in waiting.into_iter().zip(same) {
             let outcome = if same? { Outcome::Same } else { Outcome::Differs };
             self.plan.outcomes[file.outcome] = outcome;

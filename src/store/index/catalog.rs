@@ -138,7 +138,7 @@ impl Catalog {
         }
         let mut runs = self.runs.clone();
         let merged = runs.split_off(keep);
-        let generation = self.generation + 1;
+        let generation = self.generation.wrapping_add(1);
         if !self.tail.is_empty() || !merged.is_empty() {
             runs.push(Arc::new(write_merged(layout, &merged, &self.tail)?));
         }
@@ -259,7 +259,7 @@ impl Current {
 
     fn parse(payload: &[u8]) -> Option<Current> {
         let mut fields = FieldReader::new(payload);
-        let (generation, sequence) = (fields.u64()?, fields.u64()?);
+        let (generation, sequence) = (fields.u64()?, fields.u64().filter(|s| *s <= record::MAX_SEQUENCE + 1)?);
         let count = fields.count(24)?;
         let runs = (0..count)
             .map(|_| Some(RunRef { number: fields.u64()?, blocks: fields.u64()?, entries: fields.u64()? }))

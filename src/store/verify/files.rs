@@ -5,9 +5,9 @@ use crate::error::{IoContext, Result};
 use crate::store::layout::number_in;
 use crate::store::model::{Damage, VerifyReport};
 use crate::store::record::{self, Kind};
-use crate::store::view::{PruneCommit, read_whole};
+use crate::store::view::{PruneCommit, is_litter, is_log, read_whole};
 use crate::store::{Shared, Store};
-use crate::sys::{Dir, FileKind, Locked};
+use crate::sys::{self, Dir, FileKind, Locked};
 use std::ffi::OsStr;
 
 const MOST: u64 = 64 << 20;
@@ -46,7 +46,7 @@ impl Check<'_> {
             }
             match folder {
                 "segments" | "guests" if number_in(&entry.name, ".seg").is_some() => {
-                    self.unattached(&dir, &entry.name, report);
+                    self.unattached(&dir, folder, &entry.name, report)?;
                 }
                 "index" if name == "current" => self.current(&dir, report)?,
                 "index" if number_in(&entry.name, ".run").is_some() => {}
@@ -59,12 +59,25 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// A pack that no record attaches holds nothing that anybody was told is kept.
-    fn unattached(&self, dir: &Dir, name: &OsStr, report: &mut VerifyReport) {
-        let number = number_in(name, ".seg");
-        if !self.scope.spans.iter().any(|s| Some(s.number) == number) {
-            report.torn += dir.stat(name).map_or(0, |s| s.size);
+    /// A pack that no record attaches holds nothing that anybody was told is kept, and what was begun after the look is not
+    /// looked at. Anything else that is not read is hidden by damage.
+    fn unattached(&self, dir: &Dir, folder: &str, name: &OsStr, report: &mut VerifyReport) -> Result<()> {
+        let read = |n: &u64| self.scope.pruned.contains(n) || self.scope.spans.iter().any(|s| s.number == *n);
+        let Some(number) = number_in(name, ".seg").filter(|n| !read(n)) else { return Ok(()) };
+        let Ok(file) = dir.open_read(name) else { return Ok(()) };
+        let hidden = match is_log(number) {
+            true => self.scope.spans.iter().any(|s| is_log(s.number) && s.number > number),
+            false => folder == "segments" && !is_litter(&file, number).at(self.shared.path.join(folder).join(name))?,
+        };
+        match hidden {
+            true => {
+                let name = format!("{folder}/{}", name.display());
+                report.damaged.push(wrong(&name, "a segment that cannot be read"));
+            }
+            false if is_log(number) => {}
+            false => report.torn += sys::stat_file(&file).map_or(0, |s| s.size),
         }
+        Ok(())
     }
 
     fn current(&self, dir: &Dir, report: &mut VerifyReport) -> Result<()> {

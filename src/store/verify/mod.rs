@@ -19,7 +19,7 @@ use super::{Damage, Shared, Store, VerifyReport};
 use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::sys::{self, Locked};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 impl Store {
@@ -59,6 +59,8 @@ pub struct Scope {
     pub spans: Vec<Span>,
     pub coverage: BTreeMap<u64, Coverage>,
     pub runs: Vec<(super::index::RunRef, Option<std::fs::File>)>,
+    /// Segments that a prune has decided to remove.
+    pub pruned: BTreeSet<u64>,
     damaged: Vec<Damage>,
     torn: u64,
 }
@@ -66,19 +68,25 @@ pub struct Scope {
 impl Scope {
     fn of(view: &mut View) -> Result<Scope> {
         // The append lock, where there is one to be had: nobody is in the middle of a write while the end is looked at.
+        // Shared, because to read on may need the same once more.
         let lock = view.layout.root.open_read(OsStr::new("append.lock")).ok();
-        let _quiet = lock.map(|f| Locked::wait(f, true)).transpose().at(&view.layout.path)?;
+        let _quiet = lock.map(|f| Locked::wait(f, false)).transpose().at(&view.layout.path)?;
         view.refresh()?;
         let mut scope = Scope {
             spans: Vec::new(),
             coverage: view.catalog.coverage.clone(),
             runs: Vec::new(),
+            pruned: view.prune.as_ref().map_or_else(BTreeSet::new, |p| p.old.clone()),
             damaged: Vec::new(),
             torn: 0,
         };
         for info in view.catalog.runs() {
             let name = super::index::run_name(info.number);
             scope.runs.push((info, view.layout.index.open_read(OsStr::new(&name)).ok()));
+        }
+        for gap in view.missing_logs()? {
+            let (file, what) = (relative(view, gap.0), words_of(&gap));
+            scope.damaged.push(Damage { file, offset: 0, what, affected: Vec::new() });
         }
         for (number, coverage) in view.scanned.clone() {
             scope.span(view, number, coverage)?;
@@ -101,8 +109,7 @@ impl Scope {
             }
         };
         let fence = match number & RANDOM == 0 && coverage.closed {
-            // A successor that is missing or damaged is told of by its own name.
-            true => view.head(number + 1).unwrap_or(None).map(|h| h.previous).filter(|f| f.segment == number),
+            true => view.fence_of(number),
             false => None,
         };
         let size = sys::stat_file(&file).at(&path)?.size;
@@ -127,6 +134,14 @@ impl Scope {
             self.damaged.push(Damage { file: relative(view, number), offset: end, what, affected: Vec::new() });
         }
         Ok(())
+    }
+}
+
+/// Tells of logs that are missing.
+pub fn words_of((first, last): &(u64, u64)) -> String {
+    match first == last {
+        true => format!("segment {first} is missing"),
+        false => format!("segments {first} to {last} are missing"),
     }
 }
 

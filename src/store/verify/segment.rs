@@ -3,6 +3,7 @@
 use super::Scope;
 use crate::error::{Error, IoContext, Result};
 use crate::path::Key;
+use crate::pool;
 use crate::progress::Progress;
 use crate::store::frame::Frame;
 use crate::store::index::{Entry, Space};
@@ -63,13 +64,7 @@ pub struct Found {
 /// Every segment of the scope, on all cores.
 pub fn read_all(scope: &Scope, progress: &Progress) -> Result<Vec<Found>> {
     progress.expect(0, scope.spans.iter().map(|s| s.end).sum());
-    #[cfg(not(target_os = "wasi"))]
-    {
-        use rayon::prelude::*;
-        scope.spans.par_iter().map(|span| read_span(span, progress)).collect()
-    }
-    #[cfg(target_os = "wasi")]
-    scope.spans.iter().map(|span| read_span(span, progress)).collect()
+    pool::each(&scope.spans, 1, |span| read_span(span, progress)).into_iter().collect()
 }
 
 /// Reads one segment and checks all that can be checked in it.

@@ -5,10 +5,10 @@ use crate::atomic::{AtomicFile, Condition, Durability, Staged, WriteOptions};
 use crate::backup::info::path_of;
 use crate::backup::manifest::Entry;
 use crate::error::{Code, Error, IoContext, Result};
+use crate::pool;
 use crate::progress::Progress;
 use crate::store::{Content, Store};
 use crate::sys::{self, Open};
-use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -24,11 +24,8 @@ impl Writing<'_> {
     /// Into a folder that was there for nobody before.
     pub fn create_fresh(&mut self, jobs: Vec<Job>) -> Result<()> {
         let (store, progress) = (&self.store, &self.options.progress);
-        let written: Vec<Written> = jobs
-            .par_iter()
-            .with_min_len(8)
-            .map(|job| fresh(job, store, progress).map_err(|e| e.at(&job.spot.full)))
-            .collect();
+        let written: Vec<Written> =
+            pool::each(&jobs, 8, |job| fresh(job, store, progress).map_err(|e| e.at(&job.spot.full)));
         jobs.iter().zip(written).try_for_each(|(job, written)| self.account(job, written))
     }
 
@@ -40,7 +37,7 @@ impl Writing<'_> {
         jobs.iter().try_for_each(|job| self.note_folder(job))?;
         let writing = &*self;
         let staged: Vec<Result<(Staged, Vec<String>)>> =
-            jobs.par_iter().map(|job| writing.stage(job).map_err(|e| e.at(&job.spot.full))).collect();
+            pool::each(&jobs, 1, |job| writing.stage(job).map_err(|e| e.at(&job.spot.full)));
         let synced = self.sync_file_systems()?;
         for (job, staged) in jobs.iter().zip(staged) {
             let written = staged.and_then(|(mut staged, missed)| {

@@ -6,9 +6,9 @@ use crate::atomic::{AtomicFile, Condition, Durability, WriteOptions};
 use crate::backup::info::path_of;
 use crate::error::{Code, Error, Result};
 use crate::path::{Location, TEMP_PREFIX};
+use crate::pool;
 use crate::sys::{Dir, Open};
 use crate::workspace::{Change, ChangeOptions, Changed, Source, Workspace};
-use rayon::prelude::*;
 use std::ffi::OsStr;
 use std::io;
 
@@ -43,8 +43,7 @@ impl Writing<'_> {
 
     fn replace_versioned(&mut self, workspace: &Workspace, jobs: Vec<Job>) -> Result<()> {
         let (small, large): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.entry.size() <= SMALL);
-        let data: Vec<Result<Vec<u8>>> =
-            small.par_iter().map(|job| self.store.reader(content(job)?)?.read_all()).collect();
+        let data: Vec<Result<Vec<u8>>> = pool::each(&small, 1, |job| self.store.reader(content(job)?)?.read_all());
         let mut changes = Vec::new();
         let mut changing = Vec::new();
         for (job, data) in small.iter().zip(&data) {
