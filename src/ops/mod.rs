@@ -20,6 +20,8 @@ mod transaction;
 
 pub use batch::{Batch, Done};
 pub use contents::{Contents, Input, Output};
+#[doc(hidden)]
+pub use prepared::label;
 pub use table::OPERATIONS;
 
 use crate::backup::BackupManager;
