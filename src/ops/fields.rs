@@ -80,6 +80,17 @@ pub const CHANGE: &[Field] = &[
 
 pub const CHANGED: &[&[Field]] = &[FILE_PATH, SIZE, DIGEST, CHANGE];
 
+/// Of what is gone: the keys of every change.
+pub const DELETED: &[&[Field]] = &[
+    FILE_PATH,
+    &[
+        Field::or_null("size", Count, "Null: nothing is left to have one."),
+        Field::or_null("checksum", Checksum, "Null, as the size."),
+        Field::or_null("algorithm", Algorithm, "Null, as the size."),
+    ],
+    CHANGE,
+];
+
 pub const SPACE: &[Field] = &[
     Field::always("bytes_before", Count, "Bytes of the store before."),
     Field::always("bytes_after", Count, "Bytes of the store after."),
@@ -89,7 +100,7 @@ pub const RESULTS: &[Field] = &[Field::always(
     "results",
     List,
     concat!(
-        "One for each operation, in order: `type`, `path`, `status` (`success` or `error`), ",
+        "One for each operation, in order: `type`, `path` (as it was given), `status` (`success` or `error`), ",
         "and the keys of its result, or `error`."
     ),
 )];

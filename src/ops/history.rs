@@ -27,16 +27,20 @@ pub fn snapshot(call: &mut Call<'_, '_>) -> Result<Value> {
 
 pub fn versions(call: &mut Call<'_, '_>) -> Result<Value> {
     let Some(name) = call.request.path("path")? else { return files(call) };
-    let versions = call.history().list_versions(name)?;
-    Ok(json!({ "versions": versions.iter().map(wire::version).collect::<Value>() }))
+    let versions = call.history().list_versions(&name)?;
+    let base = call.handler.workspace().base().path();
+    let mut result = wire::about(&call.full_path(&name)?);
+    result.insert("versions".into(), versions.iter().map(|version| wire::version(version, base)).collect());
+    Ok(Value::Object(result))
 }
 
 fn files(call: &mut Call<'_, '_>) -> Result<Value> {
     let store = call.handler.workspace().store();
+    let base = call.handler.workspace().base().path();
     let mut files = Vec::new();
     for key in store.keys()? {
         call.progress.check()?;
-        files.push(wire::file_with_history(&key, &store.versions(&key)?));
+        files.push(wire::file_with_history(&key, &store.versions(&key)?, base));
     }
     Ok(json!({ "files": files }))
 }

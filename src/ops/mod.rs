@@ -21,6 +21,8 @@ mod transaction;
 pub use batch::{Batch, Done};
 pub(crate) use call::{change_options, condition};
 pub use contents::{Contents, Input, Output};
+#[doc(hidden)]
+pub use prepared::label;
 pub use table::OPERATIONS;
 
 use crate::backup::BackupManager;

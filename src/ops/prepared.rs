@@ -11,19 +11,23 @@ use crate::handler::AdvancedFileHandler;
 use crate::lock::{LockGuard, Owner};
 use crate::path::{Base, Follow, Key, bytes_of};
 use crate::progress::Progress;
-use crate::wire::{Object, Request, Type};
+use crate::wire::{self, Object, Request, Type};
 use crate::workspace::{Change, Source};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
-/// What a result repeats of its request: `type`, and the name as it was given.
+/// What a result repeats of its request: `type`, and the name as it was given; one that was given as base64 as text too.
 pub fn label(operation: &Value) -> Object {
     let mut label = Object::new();
-    let mut put = |key: &str, value: Option<&Value>| value.map(|v| label.insert(key.into(), v.clone()));
-    put("type", operation.get("type"));
-    put("path", operation.get("path").or(operation.get("source")));
-    put("path_b64", operation.get("path_b64").or(operation.get("source_b64")));
+    let either = |name: &str, source: &str| operation.get(name).or(operation.get(source)).cloned();
+    let coded = either("path_b64", "source_b64");
+    let text = coded.as_ref().and_then(Value::as_str).and_then(|coded| wire::from_base64(coded).ok());
+    let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned().into());
+    let mut put = |key: &str, value: Option<Value>| value.map(|v| label.insert(key.into(), v));
+    put("type", operation.get("type").cloned());
+    put("path", either("path", "source").or(text));
+    put("path_b64", coded);
     label
 }
 

@@ -80,7 +80,7 @@ pub static OPERATIONS: &[Operation] = &[
         .in_transaction(),
     Operation::new("delete", files::delete, "Deletes a file; its history stays, and what stood there is in it.")
         .takes(&[NAME, VERSIONED, DURABILITY, LOCK])
-        .gives(&[FILE_PATH, CHANGE])
+        .gives(DELETED)
         .changes()
         .in_batch()
         .in_transaction(),
@@ -131,15 +131,16 @@ pub static OPERATIONS: &[Operation] = &[
     Operation::new("versions", history::versions, "The versions of a file, or every file that has some.")
         .takes(&[&[Field::sometimes("path", Path, "The file; all of them unless given.")]])
         .gives(&[&[
+            Field::sometimes("file_path", Path, "The full path of the file, if one was named."),
             Field::sometimes(
                 "versions",
                 List,
                 concat!(
                     "By number: `version`, `kind`, `size`, `checksum`, `algorithm`, `timestamp`, `tags`, `record`, ",
-                    "`landed` (null: not known), `conflict`, and where it has them `of` and `other`."
+                    "`landed` (null: not known), `conflict`, and where it has them `of` and `other` (a full path)."
                 ),
             ),
-            Field::sometimes("files", List, "Without a name: `file_path`, `versions` (how many), `newest`."),
+            Field::sometimes("files", List, "Without a name: `file_path` (full), `versions` (how many), `newest`."),
         ]])
         .in_batch(),
     Operation::new("diff", history::diff, "What changed from one version to another, or to the file as it is.")

@@ -40,12 +40,11 @@ pub fn error_body(error: &Error) -> Value {
     Value::Object(body)
 }
 
-/// A path under `key`, and its bytes under `path_b64` (or `<key>_b64`) when it is not UTF-8.
+/// A path under `key`, and its bytes under `<key>_b64` when it is not UTF-8.
 pub fn put_path(object: &mut Map<String, Value>, key: &str, path: &Path) {
     object.insert(key.into(), path.to_string_lossy().into());
     if path.to_str().is_none() {
-        let key = if key == "file_path" { "path_b64".to_owned() } else { format!("{key}_b64") };
-        object.insert(key, to_base64(&bytes_of(path.as_os_str())).into());
+        object.insert(format!("{key}_b64"), to_base64(&bytes_of(path.as_os_str())).into());
     }
 }
 
@@ -95,5 +94,8 @@ mod tests {
         let body = error_body(&Error::new(Code::NotFound).at(path));
         assert_eq!(body["path"], "a\u{fffd}");
         assert_eq!(from_base64(body["path_b64"].as_str().unwrap()).unwrap(), b"a\xff");
+        let result = about(path);
+        assert_eq!(result["file_path"], "a\u{fffd}");
+        assert_eq!(from_base64(result["file_path_b64"].as_str().unwrap()).unwrap(), b"a\xff");
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The type of one key of a request or a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
-    /// A name or path. In requests `<key>_b64` may stand in its place, in results `path_b64` beside it.
+    /// A name or path. In requests `<key>_b64` may stand in its place, in results it stands beside it for a name that is not UTF-8.
     Path,
     /// Several of them.
     Paths,

@@ -14,7 +14,7 @@ use std::path::Path;
 /// An object of a result.
 pub type Object = Map<String, Value>;
 
-/// An object that begins with `file_path` (and `path_b64` where the name is not UTF-8).
+/// An object that begins with `file_path` (and `file_path_b64` where the name is not UTF-8).
 pub fn about(path: &Path) -> Object {
     let mut object = Object::new();
     put_path(&mut object, "file_path", path);
@@ -43,9 +43,11 @@ pub fn changed(changed: &Changed) -> Object {
     object
 }
 
-/// What a delete did: nothing is left to have a size.
+/// What a delete did: nothing is left to have a size or a checksum.
 pub fn deleted(changed: &Changed) -> Object {
     let mut object = about(&changed.path);
+    object.insert("size".into(), Value::Null);
+    put_digest(&mut object, None);
     put_change(&mut object, changed);
     object
 }
@@ -60,8 +62,8 @@ fn put_change(object: &mut Object, changed: &Changed) {
     object.insert("durability".into(), super::durability_name(changed.durability).into());
 }
 
-/// One version in a list.
-pub fn version(version: &Version) -> Value {
+/// One version in a list; paths are full, beneath `base`.
+pub fn version(version: &Version, base: &Path) -> Value {
     let file = version.file.as_ref();
     let mut object = Object::new();
     object.insert("version".into(), version.number.into());
@@ -77,7 +79,7 @@ pub fn version(version: &Version) -> Value {
         object.insert("of".into(), number.into());
     }
     if let Some(other) = &version.other {
-        put_path(&mut object, "other", &other.to_path());
+        put_path(&mut object, "other", &base.join(other.to_path()));
     }
     Value::Object(object)
 }
@@ -96,9 +98,9 @@ fn landed(landed: Landed) -> Value {
     }
 }
 
-/// A file in the list of all that have a history.
-pub fn file_with_history(key: &Key, versions: &[Version]) -> Value {
-    let mut object = about(&key.to_path());
+/// A file in the list of all that have a history; its path is full, beneath `base`.
+pub fn file_with_history(key: &Key, versions: &[Version], base: &Path) -> Value {
+    let mut object = about(&base.join(key.to_path()));
     object.insert("versions".into(), versions.len().into());
     object.insert("newest".into(), versions.last().map(|v| v.number).into());
     Value::Object(object)

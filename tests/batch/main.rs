@@ -135,7 +135,7 @@ fn names_that_are_not_utf8_go_in_and_out() {
     let results = Batch::new().write(name, "x").read(name).run(&handler, &Progress::new());
     for done in results {
         let done = done.unwrap();
-        let bytes = electrus::wire::from_base64(done.result["path_b64"].as_str().unwrap()).unwrap();
+        let bytes = electrus::wire::from_base64(done.result["file_path_b64"].as_str().unwrap()).unwrap();
         assert!(bytes.ends_with(name.as_bytes()));
     }
     assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"x");

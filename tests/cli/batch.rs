@@ -46,19 +46,56 @@ fn a_batch_in_words_is_a_line_for_each() {
 #[test]
 fn a_batch_that_is_none_is_refused_before_anything_is_done() {
     let base = Base::new();
-    for (text, name) in [
-        ("[", "invalid_json"),
-        ("{}", "invalid_argument"),
-        ("3", "invalid_argument"),
-        ("[3]", "invalid_argument"),
-        (r#"[{"type":"write","path":"a","content":7}]"#, "invalid_argument"),
-        (r#"[{"type":"write","path":"a","content":"x","content_base64":""}]"#, "invalid_argument"),
-        (r#"[{"type":"write","path":"a","content_base64":"?"}]"#, "invalid_argument"),
-    ] {
+    for (text, name) in
+        [("[", "invalid_json"), ("{}", "invalid_argument"), ("3", "invalid_argument"), ("[3]", "invalid_argument")]
+    {
         base.feed(text, ["--json", "batch", "-"]).refused(2, name);
+        base.feed(text, ["--json", "tx", "-"]).refused(2, name);
     }
     base.run(["--json", "batch", "nothing.json"]).refused(3, "not_found");
     assert!(!base.join("a").exists());
+}
+
+const WRONG_CONTENTS: &str = r#"[
+    {"type":"write","path":"a","content":7},
+    {"type":"write","path":"b","content":"right"},
+    {"type":"write","path_b64":"Yw==","content":"x","content_base64":""},
+    {"type":"write","path":"d","content_base64":"?"},
+    {"type":"read","path":"b"}]"#;
+
+/// One operation with a content that is none refused them all.
+#[test]
+fn a_content_that_is_none_is_the_trouble_of_its_operation_alone() {
+    let base = Base::new();
+    let result = base.feed(WRONG_CONTENTS, ["--json", "batch", "-"]).status(1).any_document();
+    let results = result["results"].as_array().unwrap();
+    let told: Vec<_> = results.iter().map(|r| (r["path"].as_str().unwrap(), r["status"] == "success")).collect();
+    assert_eq!(told, [("a", false), ("b", true), ("c", false), ("d", false), ("b", true)], "{result}");
+    assert!(results.iter().all(|r| r["status"] == "success" || r["error"]["name"] == "invalid_argument"), "{result}");
+    assert_eq!(results[4]["content"], "right");
+    assert_eq!(base.names(), ["b"]);
+}
+
+#[test]
+fn a_content_that_is_none_refuses_a_whole_transaction() {
+    let base = Base::new();
+    let body = base.feed(WRONG_CONTENTS, ["--json", "tx", "-"]).refused(2, "invalid_argument");
+    assert!(body["message"].as_str().unwrap().starts_with("operation 0: "), "{body}");
+    assert_eq!(base.names(), [""; 0]);
+}
+
+/// The result had no `path`, and the full path's bytes in place of those that were given.
+#[test]
+fn a_name_in_base64_comes_back_with_its_result() {
+    let base = Base::new();
+    let operations = r#"[{"type":"write","path_b64":"/2E=","content":"x"}]"#;
+    let result = base.feed(operations, ["--json", "batch", "-"]).document();
+    let one = &result["results"][0];
+    assert_eq!((&one["path"], &one["path_b64"]), (&"\u{fffd}a".into(), &"/2E=".into()), "{result}");
+    let full = electrus::wire::from_base64(one["file_path_b64"].as_str().unwrap()).unwrap();
+    assert!(full.starts_with(b"/") && full.ends_with(b"/\xffa"), "{result}");
+    let words = base.feed(operations, ["batch", "-"]).ok().text();
+    assert_eq!(words, "\u{fffd}a: success\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `checksum`, against the coreutils in both directions.
 
-use crate::helper::{Base, has};
+use crate::helper::{Base, Ran, has};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -71,7 +71,99 @@ fn missing_files_and_improper_lines_are_told_and_fail() {
     base.file("sums", "nothing that fits\n");
     let ran = base.run(["checksum", "-c", "sums"]).status(1);
     assert!(ran.errors().contains("no properly formatted checksum lines"));
-    base.run(["--json", "checksum", "-c", "nowhere"]).refused(3, "not_found");
+}
+
+/// A list that cannot be read used to end it all: the lists after it were not checked, and with --json there was no document.
+#[test]
+fn a_list_that_cannot_be_read_does_not_stop_the_others() {
+    let base = Base::new();
+    base.file("a", "a");
+    base.sh("electrus checksum a > sums").ok();
+    let ran = base.run(["checksum", "-c", "nowhere", "sums"]).status(1);
+    assert_eq!(ran.text(), "a: OK\n");
+    assert!(ran.errors().contains("electrus: nowhere: "), "{}", ran.errors());
+    let document = base.run(["--json", "checksum", "-c", "nowhere", "sums"]).status(1).any_document();
+    assert_eq!((&document["ok"], &document["files"][0]["ok"]), (&false.into(), &true.into()), "{document}");
+    let error = &document["errors"][0];
+    assert_eq!((&error["name"], &error["path"]), (&"not_found".into(), &"nowhere".into()), "{document}");
+    std::fs::write(base.join("long"), [std::fs::read(base.join("sums")).unwrap(), vec![b'x'; 1 << 17]].concat())
+        .unwrap();
+    let ran = base.run(["checksum", "-c", "long", "sums"]).status(1);
+    assert_eq!(ran.text(), "a: OK\na: OK\n", "what was read before the trouble is checked");
+}
+
+/// sha256sum passes over empty lines, which were counted as improper ones.
+#[test]
+fn empty_lines_and_comments_are_not_improper() {
+    let base = Base::new();
+    base.file("a", "a");
+    base.sh("(echo; echo '# comment'; electrus checksum a; printf '\\r\\n'; echo) > sums").ok();
+    for program in ["electrus checksum", "sha256sum"].iter().filter(|p| has(p.split(' ').next().unwrap())) {
+        let ran = base.sh(&format!("{program} -c --strict sums")).ok();
+        assert_eq!((ran.text(), ran.errors()), ("a: OK\n".into(), String::new()), "{program}");
+    }
+    base.sh("echo ' ' >> sums").ok();
+    base.run(["checksum", "-c", "--strict", "sums"]).status(1);
+}
+
+#[test]
+fn improper_lines_are_named_when_asked() {
+    let base = Base::new();
+    base.file("a", "a");
+    base.sh("electrus checksum a > sums; echo 'no checksum' >> sums").ok();
+    for program in ["electrus checksum", "sha256sum"].iter().filter(|p| has(p.split(' ').next().unwrap())) {
+        for option in ["-w", "--warn"] {
+            let errors = base.sh(&format!("{program} -c {option} sums")).ok().errors();
+            assert!(errors.contains("sums: 2: improperly formatted"), "{program}: {errors}");
+        }
+    }
+    base.run(["--json", "checksum", "-w", "a"]).refused(2, "invalid_argument");
+}
+
+#[test]
+fn binary_and_text_are_marked_as_sha256sum_does() {
+    let base = Base::new();
+    odd_names(&base);
+    for options in ["-b", "--binary", "-t", "--text", "-b -t", "-t -b", "--tag -b"] {
+        let ours = base.sh(&format!("electrus checksum {options} -- *")).ok();
+        if has("sha256sum") {
+            assert_eq!(ours.out, base.sh(&format!("sha256sum {options} -- *")).ok().out, "{options}");
+        }
+        base.feed(&ours.out, ["checksum", "-c", "--strict"]).ok();
+    }
+    base.run(["--json", "checksum", "--tag", "-t", "plain"]).refused(2, "invalid_argument");
+    base.run(["--json", "checksum", "-c", "-b", "plain"]).refused(2, "invalid_argument");
+}
+
+/// Its lines look like those of other algorithms of that length: they were all called FAILED.
+#[test]
+fn shorter_blake2b_is_checked_as_b2sum_does() {
+    if !has("b2sum") {
+        return;
+    }
+    let base = Base::new();
+    base.file("a", "a");
+    for length in [128, 160, 256] {
+        base.sh(&format!("b2sum -l {length} a > sums")).ok();
+        assert_eq!(base.run(["checksum", "-c", "--strict", "sums"]).ok().text(), "a: OK\n", "{length}");
+    }
+    base.file("a", "b");
+    assert_eq!(base.run(["checksum", "-c", "sums"]).status(1).text(), "a: FAILED\n");
+    base.sh("b2sum -l 384 a > sums").ok();
+    let ran = base.run(["checksum", "-c", "-w", "sums"]).status(1);
+    assert!(ran.errors().contains("sums: 1: improperly formatted"), "{}", ran.errors());
+}
+
+/// With stacks larger than the address space no thread can be had: that was a panic.
+#[test]
+fn where_no_thread_can_be_had_the_work_is_done_without() {
+    let base = Base::new();
+    base.file("a", "a");
+    base.file("b", "b");
+    let expected = base.run(["checksum", "a", "b", "a"]).ok().text();
+    let mut command = base.command(["checksum", "a", "b", "a"]);
+    let ran = Ran::of(command.env("RUST_MIN_STACK", (1u64 << 47).to_string())).ok();
+    assert_eq!((ran.text(), ran.errors()), (expected, String::new()));
 }
 
 #[test]

@@ -221,6 +221,37 @@ fn a_read_only_file_system_is_read_and_not_written() {
     is_read_and_not_written(run, "read_only");
 }
 
+/// `rm` gave no size and no checksum, and `versions` no path, or one from the base.
+#[test]
+fn every_change_has_the_same_keys_and_every_file_path_is_full() {
+    let base = Base::new();
+    let full = |name: &str| Value::from(base.join(name).to_str().unwrap());
+    let commands = [
+        (vec!["write", "a", "--text", "x"], "a"),
+        (vec!["copy", "a", "b"], "b"),
+        (vec!["mv", "b", "c"], "c"),
+        (vec!["snapshot", "c"], "c"),
+        (vec!["json", "write", "d", "--text", "1"], "d"),
+        (vec!["json", "set", "d", "", "2"], "d"),
+        (vec!["restore", "d", "--version", "1"], "d"),
+        (vec!["rm", "a"], "a"),
+    ];
+    for (command, name) in commands {
+        let result = base.run([vec!["--json"], command.clone()].concat()).document();
+        for key in ["size", "checksum", "algorithm", "version_created", "version", "timestamp", "durability"] {
+            assert!(result.get(key).is_some(), "{command:?}: no {key}: {result}");
+        }
+        assert_eq!(result["file_path"], full(name), "{command:?}");
+    }
+    let one = base.run(["--json", "versions", "c"]).document();
+    assert_eq!((&one["file_path"], &one["versions"][0]["other"]), (&full("c"), &full("b")));
+    let all = base.run(["--json", "versions"]).document();
+    let paths: Vec<&Value> = all["files"].as_array().unwrap().iter().map(|file| &file["file_path"]).collect();
+    assert_eq!(paths, ["a", "b", "c", "d"].map(full).iter().collect::<Vec<_>>());
+    let words = base.run(["versions"]).ok().text();
+    assert!(words.lines().skip(1).all(|line| !line.contains('/')), "people see names from where they are: {words}");
+}
+
 #[test]
 fn a_read_only_folder_is_read_and_not_written() {
     let base = Base::for_everybody();

@@ -183,7 +183,7 @@ fn odd_names_work() {
         let name = OsStr::from_bytes(bytes);
         let result = write(&base, name).document();
         assert_eq!(std::fs::read(base.join(name)).unwrap(), b"x");
-        assert_eq!(result["path_b64"].is_string(), std::str::from_utf8(bytes).is_err(), "{result}");
+        assert_eq!(result["file_path_b64"].is_string(), std::str::from_utf8(bytes).is_err(), "{result}");
         let mut command = base.command(["read", "--version", "1", "--"]);
         assert_eq!(Ran::of(command.arg(name)).ok().text(), "x");
         let mut command = base.command(["versions", "--"]);
@@ -205,7 +205,7 @@ fn a_name_that_is_not_utf8_comes_back_as_base64() {
     let base = Base::new();
     let name = OsString::from_vec(b"\xff".to_vec());
     let result = write(&base, &name).document();
-    let bytes = electrus::wire::from_base64(result["path_b64"].as_str().unwrap()).unwrap();
+    let bytes = electrus::wire::from_base64(result["file_path_b64"].as_str().unwrap()).unwrap();
     assert_eq!(bytes, base.join(&name).as_os_str().as_bytes());
     let operations = r#"[{"type":"read","path_b64":"/w=="}]"#;
     let result = base.feed(operations, ["--json", "batch", "-"]).document();

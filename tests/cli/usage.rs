@@ -1,8 +1,10 @@
 //! Parsing, help, exit statuses, errors for people and for programs, `-C`.
 
-use crate::helper::{Base, Ran};
+use crate::helper::{Base, Ran, Reaped};
 use electrus::error::{Code, Family};
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::io::Read;
+use std::process::{ChildStdout, Command, Stdio};
 
 #[test]
 fn help_names_every_command_and_every_exit_status() {
@@ -124,21 +126,62 @@ fn colour_is_for_terminals_and_no_color_turns_it_off() {
     assert!(!on_terminal("env TERM=dumb").contains("\x1b["));
 }
 
+/// The bar comes after a second, and tells the time since the work began: it used to start from 0 then.
 #[test]
 fn work_that_takes_its_time_shows_a_bar_on_a_terminal_alone() {
     if !crate::helper::has("script") {
         return;
     }
     let base = Base::new();
-    let slow = |options: &str| {
-        let line = format!("(sleep 1.8; echo x) | {} {options} checksum > out", crate::helper::PROGRAM);
+    let mut slow = Slow::start(&base, "");
+    let shown = slow.until_it_shows("s ");
+    assert!(!shown.contains("0s"), "the bar tells the time: {shown:?}");
+    slow.end();
+    assert!(base.content("out").ends_with("  -\n"));
+    let slow = Slow::start(&base, "--json");
+    std::thread::sleep(std::time::Duration::from_millis(1800)); // a bar would have been there for 0.8 s
+    assert_eq!(slow.end(), "");
+}
+
+/// A checksum on a terminal of a stdin that stays open until it is told to end.
+struct Slow {
+    script: Reaped,
+    terminal: ChildStdout,
+    stdin: File,
+}
+
+impl Slow {
+    fn start(base: &Base, options: &str) -> Slow {
+        let _ = std::fs::remove_file(base.join("pipe"));
+        base.sh("mkfifo pipe").ok();
+        let line = format!("{} {options} checksum < pipe > out", crate::helper::PROGRAM);
         let mut command = Command::new("script");
         command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").current_dir(base.path());
-        Ran::of(command.stdin(Stdio::null())).ok().text()
-    };
-    assert!(slow("").contains("1s"), "the bar tells the time");
-    assert!(base.content("out").ends_with("  -\n"));
-    assert_eq!(slow("--json"), "");
+        let mut script = Reaped(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
+        let terminal = script.0.stdout.take().unwrap();
+        let stdin = File::options().write(true).open(base.join("pipe")).unwrap();
+        Slow { script, terminal, stdin }
+    }
+
+    fn until_it_shows(&mut self, sign: &str) -> String {
+        let mut shown = String::new();
+        while !shown.contains(sign) {
+            let mut piece = [0; 4096];
+            let read = self.terminal.read(&mut piece).unwrap();
+            assert!(read > 0, "ended without: {shown:?}");
+            shown.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+        shown
+    }
+
+    /// Closes stdin, and gives what the terminal showed from then on.
+    fn end(mut self) -> String {
+        drop(self.stdin);
+        let mut rest = String::new();
+        self.terminal.read_to_string(&mut rest).unwrap();
+        assert!(self.script.0.wait().unwrap().success(), "{rest}");
+        rest
+    }
 }
 
 #[test]

@@ -59,7 +59,6 @@ pub fn documented(operation: &str, result: &Value) -> Result<(), String> {
     }
     let known = |key: &str| {
         operation.results().any(|f| f.key == key)
-            || key == "path_b64"
             || operation.results().any(|f| f.kind == Type::Path && key.strip_suffix("_b64") == Some(f.key))
     };
     match result.keys().find(|key| !known(key)) {

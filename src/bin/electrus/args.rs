@@ -289,6 +289,12 @@ pub struct Checksum {
     /// Name the algorithm in each line, as 'sha256sum --tag' does
     #[arg(long, conflicts_with = "check")]
     pub tag: bool,
+    /// Mark the names with '*', as 'sha256sum -b' does; all files are read as they are
+    #[arg(short, long, conflicts_with = "check", overrides_with = "text")]
+    pub binary: bool,
+    /// Mark the names with a space, which is the default
+    #[arg(short, long, conflicts_with_all = ["check", "tag"], overrides_with = "binary")]
+    pub text: bool,
     /// With -c: do not print OK lines
     #[arg(long, requires = "check")]
     pub quiet: bool,
@@ -298,6 +304,9 @@ pub struct Checksum {
     /// With -c: do not fail for files that are not there
     #[arg(long, requires = "check")]
     pub ignore_missing: bool,
+    /// With -c: name each line that is no checksum line
+    #[arg(short, long, requires = "check")]
+    pub warn: bool,
     /// With -c: fail for lines that are no checksum lines
     #[arg(long, requires = "check")]
     pub strict: bool,

@@ -25,9 +25,16 @@ snapshot, versions, diff, restore, tag, json_read, json_write, json_get, json_se
 'tx' takes write, delete, rename and copy: all are done or none.
 'batch' exits with 1 if an operation failed; 'tx' with the status of the error that undid it."#;
 
+/// Operations with the contents that they name, and those of which that cannot be: where they stood, and what is wrong.
+struct Operations {
+    list: Vec<Value>,
+    contents: Contents<'static>,
+    wrong: Vec<(usize, Value, Error)>,
+}
+
 /// Runs the operations in `file` as one.
 pub fn run(cli: &Cli, operation: &'static str, file: &Path, progress: &Progress) -> Result<u8, Failure> {
-    let (request, mut contents) = read(file, progress)?;
+    let Operations { list, mut contents, wrong } = read(file, operation == "batch", progress)?;
     let options = OpenOptions { allow_outside: cli.allow_outside, ..OpenOptions::default() };
     let handler = AdvancedFileHandler::open(".", &options)?;
     if !cli.json {
@@ -35,10 +42,11 @@ pub fn run(cli: &Cli, operation: &'static str, file: &Path, progress: &Progress)
     }
     let mut result = {
         let _bar = Bar::over(progress, cli.json);
-        ops::dispatch(&handler, operation, request, &mut contents, progress)?
+        ops::dispatch(&handler, operation, json!({ "operations": list }), &mut contents, progress)?
     };
+    put_back(&mut result, wrong);
     if cli.json {
-        content::inline(&mut result, &mut contents.output)?;
+        content::inline_each(&mut result, &mut contents.output);
         recovered::put(&handler, &mut result);
         print::document(&result)?;
     } else {
@@ -48,25 +56,39 @@ pub fn run(cli: &Cli, operation: &'static str, file: &Path, progress: &Progress)
     Ok(if failed { Family::No as u8 } else { 0 })
 }
 
-fn read(file: &Path, progress: &Progress) -> Result<(Value, Contents<'static>)> {
+/// What is wrong with one content is that operation's result if each is `alone`, and refuses all otherwise.
+fn read(file: &Path, alone: bool, progress: &Progress) -> Result<Operations> {
     let from = Content { from: Some(PathBuf::from(file)), text: None };
-    let mut list = match input::json(&from, progress)? {
+    let list = match input::json(&from, progress)? {
         Value::Object(mut object) if object.len() == 1 => object.remove("operations").unwrap_or_default(),
         list => list,
     };
-    let Some(operations) = list.as_array_mut() else {
+    let Value::Array(list) = list else {
         return Err(Error::message(Code::InvalidArgument, "a JSON list of operations is expected").at(file));
     };
-    let mut contents = Contents::default();
-    for (index, operation) in operations.iter_mut().enumerate() {
-        let Some(operation) = operation.as_object_mut() else {
+    let mut operations = Operations { list: Vec::new(), contents: Contents::default(), wrong: Vec::new() };
+    for (index, operation) in list.into_iter().enumerate() {
+        let Value::Object(mut object) = operation else {
             let words = format!("operation {index} is not an object");
             return Err(Error::message(Code::InvalidArgument, words).at(file));
         };
-        content::extract(operation, &mut contents.input)
-            .map_err(|e| Error::message(e.code(), format!("operation {index}: {}", e.words())).at(file))?;
+        match content::extract(&mut object, &mut operations.contents.input) {
+            Ok(()) => operations.list.push(Value::Object(object)),
+            Err(e) if alone => operations.wrong.push((index, Value::Object(object), e)),
+            Err(e) => return Err(Error::message(e.code(), format!("operation {index}: {}", e.words())).at(file)),
+        }
     }
-    Ok((json!({ "operations": list }), contents))
+    Ok(operations)
+}
+
+/// Puts those that were not run among the results, each where it stood.
+fn put_back(result: &mut Value, wrong: Vec<(usize, Value, Error)>) {
+    let Some(results) = result.get_mut("results").and_then(Value::as_array_mut) else { return };
+    for (index, operation, error) in wrong {
+        let mut entry = ops::label(&operation);
+        content::put_error(&mut entry, &error);
+        results.insert(index.min(results.len()), Value::Object(entry));
+    }
 }
 
 /// A line for each: what happened to which file.

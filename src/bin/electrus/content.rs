@@ -21,18 +21,35 @@ pub fn extract(operation: &mut Map<String, Value>, input: &mut Vec<Input<'static
     Ok(())
 }
 
-/// Puts each content that a result (or each of its `results`) names where its index stands.
+/// Puts the content that a result names where its index stands.
 pub fn inline(result: &mut Value, output: &mut Vec<Output>) -> Result<()> {
-    let mut contents: Vec<Option<Output>> = output.drain(..).map(Some).collect();
-    inline_one(result, &mut contents)?;
-    for one in result.get_mut("results").and_then(Value::as_array_mut).into_iter().flatten() {
-        inline_one(one, &mut contents)?;
-    }
-    Ok(())
+    let mut contents = taken(output);
+    result.as_object_mut().map_or(Ok(()), |object| inline_one(object, &mut contents))
 }
 
-fn inline_one(result: &mut Value, contents: &mut [Option<Output>]) -> Result<()> {
-    let Some(object) = result.as_object_mut() else { return Ok(()) };
+/// The same in each of its `results`; one whose content cannot be had, as it changes while it is read, fails alone.
+pub fn inline_each(result: &mut Value, output: &mut Vec<Output>) {
+    let mut contents = taken(output);
+    let results = result.get_mut("results").and_then(Value::as_array_mut).into_iter().flatten();
+    for one in results.filter_map(Value::as_object_mut) {
+        if let Err(error) = inline_one(one, &mut contents) {
+            one.retain(|key, _| ["type", "path", "path_b64"].contains(&key.as_str()));
+            put_error(one, &error);
+        }
+    }
+}
+
+/// Makes a result in `results` one that failed.
+pub fn put_error(one: &mut Map<String, Value>, error: &Error) {
+    one.insert("status".into(), "error".into());
+    one.insert("error".into(), wire::error_body(error));
+}
+
+fn taken(output: &mut Vec<Output>) -> Vec<Option<Output>> {
+    output.drain(..).map(Some).collect()
+}
+
+fn inline_one(object: &mut Map<String, Value>, contents: &mut [Option<Output>]) -> Result<()> {
     let Some(index) = object.get("content").and_then(Value::as_u64) else { return Ok(()) };
     let path = object.get("file_path").and_then(Value::as_str).unwrap_or_default().to_owned();
     let content = usize::try_from(index).ok().and_then(|i| contents.get_mut(i)).and_then(Option::take);
@@ -44,4 +61,33 @@ fn inline_one(result: &mut Value, contents: &mut [Option<Output>]) -> Result<()>
         Err(e) => object.insert("content_base64".into(), wire::to_base64(e.as_bytes()).into()),
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::io::{self, Read};
+
+    struct Changed;
+
+    impl Read for Changed {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(Error::new(Code::ChangedWhileRead).into())
+        }
+    }
+
+    /// A large file that changed while its content was put into the answer took the answers of all others with it.
+    #[test]
+    fn a_content_that_changes_while_it_is_read_fails_alone() {
+        let read =
+            |path: &str, index: u64| json!({"type": "read", "path": path, "status": "success", "content": index});
+        let mut result = json!({ "results": [read("a", 0), read("b", 1)] });
+        let mut output = vec![Output::Stream(Box::new(Changed)), Output::Bytes(b"text".to_vec())];
+        inline_each(&mut result, &mut output);
+        let [a, b] = [&result["results"][0], &result["results"][1]];
+        assert_eq!((&a["status"], &a["error"]["name"]), (&"error".into(), &"changed_while_read".into()), "{result}");
+        assert_eq!((&a["path"], a.get("content")), (&"a".into(), None), "{result}");
+        assert_eq!((&b["status"], &b["content"]), (&"success".into(), &"text".into()), "{result}");
+    }
 }

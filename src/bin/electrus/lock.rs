@@ -35,7 +35,7 @@ pub fn run(options: &Lock) -> Result<u8, Failure> {
     if let Some(lock) = &passed {
         command.env(VARIABLE, lock.value());
     }
-    let status = child.run(&mut command, passed).map_err(|e| Error::io(e, program))?;
+    let status = child.run(&mut command, passed, &progress)?;
     guard.release()?;
     Ok(status)
 }
@@ -54,7 +54,7 @@ struct Running(Arc<Mutex<Option<u32>>>);
 
 impl Running {
     /// SIGTERM and SIGHUP reach the child; so does SIGINT, unless the terminal sent it to both of us. Before there is a
-    /// child they cancel the wait for the lock.
+    /// child they cancel: the wait for the lock, or the start of the child.
     fn pass_signals_on(&self, progress: &Progress) {
         let (child, progress) = (self.0.clone(), progress.clone());
         platform::on_signal(move |asked| match *child.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -64,15 +64,25 @@ impl Running {
         });
     }
 
-    fn run(&self, command: &mut Command, lock: Option<ChildLock>) -> std::io::Result<u8> {
-        let mut child: Child = {
-            let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let child = command.spawn()?;
-            *running = Some(child.id());
-            child
-        };
+    fn run(&self, command: &mut Command, lock: Option<ChildLock>, progress: &Progress) -> Result<u8> {
+        let mut child = self.start(command, progress)?;
         drop(lock); // only the child keeps the descriptor
-        platform::wait_for_end(&child)?;
+        self.end(&mut child).map_err(|e| Error::io(e, command.get_program()))
+    }
+
+    /// Once it has started, a signal finds the child; one that came before, after the wait for the lock, is found here.
+    fn start(&self, command: &mut Command, progress: &Progress) -> Result<Child> {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.is_cancelled() {
+            return Err(Error::new(Code::Cancelled));
+        }
+        let child = command.spawn().map_err(|e| Error::io(e, command.get_program()))?;
+        *running = Some(child.id());
+        Ok(child)
+    }
+
+    fn end(&self, child: &mut Child) -> std::io::Result<u8> {
+        platform::wait_for_end(child)?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(platform::status_of(child.wait()?))
     }
@@ -82,10 +92,26 @@ impl Running {
 pub fn holders(location: &Location) -> Result<Value> {
     let locks = FileLockManager;
     let holders: Vec<Value> = locks.holders(location)?.iter().map(wire::holder).collect();
+    let locked = !holders.is_empty(); // asked once: a second answer could contradict the first
     let mut result = serde_json::Map::new();
     wire::put_path(&mut result, "file_path", location.path());
-    result.insert("locked".into(), locks.is_locked(location)?.into());
+    result.insert("locked".into(), locked.into());
     result.insert("holders".into(), json!(holders));
     result.insert("scope".into(), locks.scope().into());
     Ok(Value::Object(result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A signal between having the lock and starting the command cancelled a wait that was over: it was lost.
+    #[test]
+    fn a_signal_that_came_just_before_the_command_keeps_it_from_starting() {
+        let progress = Progress::new();
+        progress.cancel();
+        let mut command = Command::new("electrus-is-not-to-start-this");
+        let refused = Running::default().run(&mut command, None, &progress).unwrap_err();
+        assert_eq!(refused.code(), Code::Cancelled);
+    }
 }

@@ -40,6 +40,7 @@ impl Bar {
                 return;
             }
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let bar = bar.with_elapsed(PATIENCE); // the work began before the bar did
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 show(&bar, progress.counts());
             }

@@ -2,6 +2,7 @@
 
 mod check;
 mod ordered;
+mod short;
 
 use crate::args::Checksum;
 use crate::failure::{self, Failure};
@@ -66,7 +67,19 @@ fn of(file: &Path, algorithms: &[Algorithm], progress: &Progress) -> Result<Summ
 fn line(out: &mut Out, options: &Checksum, file: &Path, summed: &Result<Summed>) -> Result<(), Failure> {
     let Some(digest) = summed.as_ref().ok().and_then(|s| s.digests.first()) else { return Ok(()) };
     let name = platform::bytes_of(file.as_os_str());
-    out.bytes(&if options.tag { sums::format_tagged_line(&name, digest) } else { sums::format_line(&name, digest) })
+    out.bytes(&match options.tag {
+        true => sums::format_tagged_line(&name, digest),
+        false => marked(sums::format_line(&name, digest), digest, options.binary),
+    })
+}
+
+/// The line with `*` in place of the second space where the file counts as binary.
+fn marked(mut line: Vec<u8>, digest: &Digest, binary: bool) -> Vec<u8> {
+    let escaped = usize::from(line.starts_with(b"\\"));
+    if let (Some(mark), true) = (line.get_mut(escaped + digest.hex().len() + 1), binary) {
+        *mark = b'*';
+    }
+    line
 }
 
 fn list(files: &mut Vec<Value>, file: &Path, summed: &Result<Summed>) -> Result<(), Failure> {

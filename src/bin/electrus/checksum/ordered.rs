@@ -1,4 +1,5 @@
-//! Work on all cores, its results in the order of the items, each as soon as those before it are there.
+//! Work on all cores, its results in the order of the items, each as soon as those before it are there; on the calling
+//! thread where no other can be had.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,14 +14,15 @@ pub fn map<T: Sync, R: Send, E>(
 ) -> Result<(), E> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     if items.len() < 2 || cores < 2 {
-        return items.iter().try_for_each(|item| sink(item, work(item)));
+        return one_by_one(items, &work, sink);
     }
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::sync_channel(cores * 4);
     thread::scope(|scope| {
+        let mut workers = 0;
         for _ in 0..cores.min(items.len()) {
             let (sender, next, work) = (sender.clone(), &next, &work);
-            scope.spawn(move || {
+            let worker = move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(index) else { return };
@@ -28,9 +30,13 @@ pub fn map<T: Sync, R: Send, E>(
                         return;
                     }
                 }
-            });
+            };
+            workers += usize::from(thread::Builder::new().spawn_scoped(scope, worker).is_ok());
         }
         drop(sender);
+        if workers == 0 {
+            return one_by_one(items, &work, sink);
+        }
         let mut waiting = BTreeMap::new();
         let mut ready = 0;
         for (index, result) in results {
@@ -42,6 +48,14 @@ pub fn map<T: Sync, R: Send, E>(
         }
         Ok(())
     })
+}
+
+fn one_by_one<T, R, E>(
+    items: &[T],
+    work: &impl Fn(&T) -> R,
+    mut sink: impl FnMut(&T, R) -> Result<(), E>,
+) -> Result<(), E> {
+    items.iter().try_for_each(|item| sink(item, work(item)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Results that are lists.
 
 use super::Out;
-use super::results::{entries, number, plain, several, shown, size, text, time};
+use super::results::{entries, number, plain, several, shown, shown_path, size, text, time};
 use super::table::Table;
 use crate::failure::Failure;
 use crate::style::{self, Style};
@@ -36,7 +36,7 @@ fn notes(version: &Value) -> String {
         notes.push(format!("of {of}"));
     }
     if version["other"].is_string() {
-        notes.push(text(version, "other"));
+        notes.push(shown_path(version, "other"));
     }
     if version["landed"] == false {
         notes.push("never reached the file".to_owned());

@@ -127,7 +127,12 @@ pub fn several(count: u64, one: &str) -> String {
 
 /// A result's file, from the current folder if it is below.
 pub fn shown(result: &Value) -> String {
-    let path = result["file_path"].as_str().unwrap_or_default();
+    shown_path(result, "file_path")
+}
+
+/// The path under a key, from the current folder if it is below.
+pub fn shown_path(result: &Value, key: &str) -> String {
+    let path = result[key].as_str().unwrap_or_default();
     let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
     let short = here.and_then(|here| Path::new(path).strip_prefix(here).ok().map(|p| p.to_string_lossy().into_owned()));
     style::visible(short.as_deref().filter(|s| !s.is_empty()).unwrap_or(path))
