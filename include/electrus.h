@@ -425,8 +425,8 @@ int32_t electrus_result_count(const char *result,
  * carried out, temporary files of dead writers removed; nothing is created.
  *
  * Options: `allow_outside` (names may lead out of the base), `read_only` (never change a byte), `shared` ("group": the
- * store is readable and writable by the folder's group), `backup_dir` (where backups go, relative to the base). The
- * result tells `base` and `recovered`, the transactions found.
+ * store is readable and writable by the folder's group), `backup_dir` (where backups go, relative to the base),
+ * `backup_anywhere` (backups take, and restore to, ordinary paths). The result tells `base` and `recovered`, the transactions found.
  *
  * Owns: the caller owns `*handler` and closes it with electrus_handler_close(); it owns `*result`.
  * Threads: any.
@@ -452,9 +452,9 @@ int32_t electrus_handler_close(struct electrus_handler *handler,
 
 /**
  * Runs any operation of the table by its name: the one function that a binding needs for all of them. `request` is a
- * JSON object with the operation's keys and those of every call (`owner`, `progress`); where it says `"content": N` it means `contents[N]`, and
- * `"lock": N` means the lock handle whose number, `(uintptr_t)lock`, is N. What the operation reads comes back as
- * `(*outputs)[N]`, where the result says `"content": N`.
+ * JSON object with the operation's keys and those of every call (`owner`, `progress`); where it says `"content": N` it
+ * means `contents[N]`, and `"lock": N` means the lock handle whose number, `(uintptr_t)lock`, is N. What the operation
+ * reads comes back as `(*outputs)[N]`, where the result says `"content": N`.
  *
  * Owns: `contents` stay the caller's and are only read during the call. The caller owns `*outputs`, one block with the
  * bytes behind it, NULL if there are none, and frees it once; it owns `*result`.
