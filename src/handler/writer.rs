@@ -53,11 +53,17 @@ impl<'o> SecureWriter<'o> {
     }
 
     /// Lets the content take the name, and its version its place in history.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::write`].
     pub fn commit(self) -> Result<Changed> {
         self.workspace.write(self.location, Source::Spooled(Spooled(Box::new(self.temp))), self.options)
     }
 
     /// Gives up, and reports a failure to tidy up.
+    ///
+    /// # Errors
+    /// What the system says to the removal, as `permission_denied` or `io`.
     pub fn abort(self) -> Result<()> {
         self.temp.abort()
     }

@@ -27,6 +27,18 @@ use std::path::{Path, PathBuf};
 const BATCH: usize = 256;
 
 /// What an import did.
+///
+/// ```
+/// use electrus::{import::import, progress::Progress, workspace::{OpenOptions, Workspace}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::create_dir_all(folder.path().join("old/.versions"))?;
+/// std::fs::write(folder.path().join("old/.versions/doc_v1.txt"), "first")?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// let report = import(&workspace, folder.path().join("old"), &Progress::new())?;
+/// println!("{} new versions; skipped: {:?}; problems: {:?}", report.versions, report.skipped, report.problems);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
     /// Versions that are new.
