@@ -200,6 +200,19 @@ impl BackupManager {
     /// # Errors
     /// Before anything is written: `already_exists` (the name), `not_found` (a source), `invalid_name`,
     /// `invalid_pattern`, `path_escape`, `read_only`. `cancelled`, `no_space` and `io` leave no backup.
+    ///
+    /// ```
+    /// use electrus::backup::{BackupManager, CreateOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let documents = folder.path().join("documents");
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("a.txt"), "text")?;
+    /// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+    /// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+    /// assert_eq!((made.file_count, made.complete), (1, true));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn create<P: AsRef<Path>>(
         &self,
         name: Option<&str>,
@@ -276,6 +289,20 @@ impl BackupManager {
     /// # Errors
     /// `backup_not_found`; `not_found` for a path that it does not have, `not_a_file` for one that is no regular
     /// file; `damaged`; `io`.
+    ///
+    /// ```
+    /// use electrus::backup::{BackupManager, CreateOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let documents = folder.path().join("documents");
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("a.txt"), "text")?;
+    /// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+    /// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+    /// let path = &backups.show(&made.name)?.files[0].path;
+    /// assert_eq!(backups.read(&made.name, path)?.read_all()?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn read(&self, name: &str, path: impl AsRef<Path>) -> Result<ContentReader> {
         let path = path.as_ref();
         let snapshot = self.snapshot(name)?;
@@ -325,6 +352,21 @@ impl BackupManager {
     /// # Errors
     /// Those of [`conflicts`](BackupManager::conflicts); `would_overwrite`: nothing was changed; `read_only`,
     /// `no_space`, `lock_timeout`. After one that comes in the middle, what was restored stays, each file whole.
+    ///
+    /// ```
+    /// use electrus::backup::{BackupManager, CreateOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let documents = folder.path().join("documents");
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("a.txt"), "text")?;
+    /// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+    /// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+    /// std::fs::remove_file(documents.join("a.txt"))?;
+    /// let restored = backups.restore(&made.name, &Default::default())?; // to where it was
+    /// assert_eq!(restored.restored, 1);
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn restore(&self, name: &str, options: &RestoreOptions) -> Result<RestoreReport> {
         restore::restore(self, name, options)
     }

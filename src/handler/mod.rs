@@ -26,11 +26,12 @@ use std::path::Path;
 
 /// Everything on one base folder. `Send + Sync`, cheap to clone: clones share the workspace.
 ///
-/// ```no_run
+/// ```
 /// use electrus::handler::{AdvancedFileHandler, ReadOptions};
 /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
 ///
-/// let handler = AdvancedFileHandler::open("my_project", &OpenOptions::default())?;
+/// # let my_project = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(&my_project, &OpenOptions::default())?;
 /// let written = handler.secure_write("notes/today.txt", Source::Bytes(b"precious"), ChangeOptions::default())?;
 /// let expected = written.checksum;
 /// let read = handler.secure_read("notes/today.txt", &ReadOptions { expected, ..ReadOptions::default() })?;
@@ -96,6 +97,18 @@ impl AdvancedFileHandler {
     ///
     /// # Errors
     /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::write`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let again = handler.secure_write("a", Source::Bytes(b"more text"), ChangeOptions::default())?;
+    /// assert_eq!((again.version, again.size), (Some(2), 9));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn secure_write(
         &self,
         name: impl AsRef<Path>,
@@ -124,6 +137,18 @@ impl AdvancedFileHandler {
     /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::write`]; of the
     /// source `not_found`, `not_a_file`, `permission_denied` and `changed_while_read`; `invalid_argument` if both are
     /// the same file.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.copy("a", "folder/b", ChangeOptions::default())?;
+    /// assert_eq!(std::fs::read(folder.path().join("folder/b"))?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn copy(&self, from: impl AsRef<Path>, to: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let from = self.workspace.base().resolve(from, Follow::Whole)?;
         open_standing(&from)?.ok_or_else(|| Error::new(Code::NotFound).at(from.path()))?;
@@ -158,6 +183,18 @@ impl AdvancedFileHandler {
     ///
     /// # Errors
     /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::rename`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.rename("a", "folder/b", ChangeOptions::default())?;
+    /// assert_eq!(handler.versions().list_versions("folder/b")?[0].kind.name(), "renamed_from");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let from = self.workspace.base().resolve(from, Follow::Parent)?;
         from.dir().stat(from.name()).at(from.path())?;
@@ -170,6 +207,19 @@ impl AdvancedFileHandler {
     ///
     /// # Errors
     /// Those of [`Base::resolve`](crate::path::Base::resolve) and of [`Workspace::delete`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::store::Which;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.delete("a", ChangeOptions::default())?;
+    /// assert_eq!(handler.versions().read_version("a", &Which::Newest)?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn delete(&self, name: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let location = self.workspace.base().resolve(name, Follow::Parent)?;
         location.dir().stat(location.name()).at(location.path())?;
@@ -181,6 +231,20 @@ impl AdvancedFileHandler {
     /// # Errors
     /// Those of [`Base::resolve`](crate::path::Base::resolve) and of
     /// [`FileLockManager::acquire`](crate::lock::FileLockManager::acquire).
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::lock::{LockOptions, LockType};
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let lock = handler.lock("a", LockType::Shared, &LockOptions::default())?;
+    /// assert_eq!(handler.secure_read("a", &Default::default())?.content, b"text"); // no writer in between
+    /// lock.release()?;
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn lock(&self, name: impl AsRef<Path>, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
         let location = self.workspace.base().resolve(name, Follow::Whole)?;
         self.workspace.acquire(&location, kind, options)
@@ -190,6 +254,19 @@ impl AdvancedFileHandler {
     ///
     /// # Errors
     /// Those of [`Base::resolve`](crate::path::Base::resolve) and of [`FileMetadata::of`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::checksum::Algorithm;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let metadata = handler.metadata("a", Algorithm::Sha256)?;
+    /// assert_eq!((metadata.filename.as_str(), metadata.size, metadata.version), ("a", 4, 1));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn metadata(&self, name: impl AsRef<Path>, algorithm: Algorithm) -> Result<FileMetadata> {
         let location = self.workspace.base().resolve(name, Follow::Whole)?;
         FileMetadata::of(&self.workspace, &location, algorithm)

@@ -108,6 +108,19 @@ impl AdvancedFileHandler {
     /// Those of [`Base::resolve`](crate::path::Base::resolve); `not_found`, `not_a_file`, `version_not_found`,
     /// `number_conflict`, `checksum_mismatch`, `damaged`, `too_large` and `out_of_memory` for what memory cannot
     /// hold, `permission_denied`, `io`.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::handler::ReadOptions;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let read = handler.secure_read("a", &ReadOptions::default())?;
+    /// assert_eq!((read.content, read.version), (b"text".to_vec(), None));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn secure_read(&self, name: impl AsRef<Path>, options: &ReadOptions) -> Result<ReadResult> {
         let (path, version, mut stream, size) = self.find(name.as_ref(), options.version.as_ref())?;
         let content = read_all(&mut stream, size).map_err(|e| e.at(&path))?;

@@ -63,11 +63,14 @@ impl ImportReport {
 
 /// Imports versions and backups from a folder. Again, it imports only what is new.
 ///
-/// ```no_run
+/// ```
 /// use electrus::{import::import, progress::Progress, workspace::{OpenOptions, Workspace}};
 ///
-/// let workspace = Workspace::open("my_project", &OpenOptions::default())?;
-/// let report = import(&workspace, "old_project", &Progress::new())?;
+/// # let folder = tempfile::tempdir()?;
+/// # let (my_project, old_project) = (folder.path(), folder.path().join("old"));
+/// # std::fs::create_dir_all(old_project.join(".versions"))?;
+/// let workspace = Workspace::open(my_project, &OpenOptions::default())?;
+/// let report = import(&workspace, old_project, &Progress::new())?;
 /// println!("{} versions, {} problems", report.versions, report.problems.len());
 /// # Ok::<(), electrus::error::Error>(())
 /// ```

@@ -181,6 +181,23 @@ impl JsonFileHandler {
     /// # Errors
     /// What `change` says; those of [`read`](Self::read) and of [`Workspace::write`]; `changed` if a program that
     /// takes no locks changes the file again and again.
+    ///
+    /// ```
+    /// use electrus::json::JsonFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions};
+    /// use serde_json::json;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let files = JsonFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// for _ in 0..2 {
+    ///     files.update("counter.json", ChangeOptions::default(), |old| {
+    ///         let count = old.and_then(|old| old["count"].as_u64()).unwrap_or(0);
+    ///         Ok(json!({ "count": count + 1 }))
+    ///     })?;
+    /// }
+    /// assert_eq!(files.read("counter.json", None)?.data["count"], 2);
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn update(
         &self,
         name: impl AsRef<Path>,

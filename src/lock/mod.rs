@@ -291,6 +291,19 @@ impl FileLockManager {
     /// [`Code::LockTimeout`], [`Code::WouldDeadlock`] (the owner holds it), [`Code::Cancelled`], [`Code::NotAFile`]
     /// (something else than a regular file stands where the sidecar should), and what the system says: a
     /// missing folder, no permission to create the sidecar.
+    ///
+    /// ```
+    /// use electrus::lock::{FileLockManager, LockOptions, LockType, Timeout};
+    /// use electrus::path::Location;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let file = Location::ordinary(folder.path().join("ledger"))?;
+    /// let patient = LockOptions { timeout: Timeout::from_seconds(2.5)?, ..LockOptions::default() };
+    /// let guard = FileLockManager.acquire(&file, LockType::Exclusive, &patient)?;
+    /// // … change the file …
+    /// guard.release()?;
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn acquire(&self, location: &Location, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
         acquire::acquire(location, kind, options).map_err(|e| e.during("lock"))
     }

@@ -38,12 +38,13 @@ pub struct Done {
 /// Operations that are run together: on all cores, those that touch the same name in the order given, writes with shared
 /// flushes. One result for each, in order; one that fails fails alone.
 ///
-/// ```no_run
+/// ```
 /// # fn main() -> electrus::error::Result<()> {
+/// # let folder = tempfile::tempdir()?;
 /// use electrus::{handler::AdvancedFileHandler, ops::Batch, progress::Progress, workspace::OpenOptions};
 /// use serde_json::json;
 ///
-/// let handler = AdvancedFileHandler::open(".", &OpenOptions::default())?;
+/// let handler = AdvancedFileHandler::open(&folder, &OpenOptions::default())?;
 /// let results = Batch::new()
 ///     .write("a.txt", "content")
 ///     .add("copy", json!({ "source": "a.txt", "destination": "b.txt" }))

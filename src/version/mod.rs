@@ -21,11 +21,13 @@ const LONGEST_TAG: usize = 255;
 
 /// The history of each file under a base folder. `Send + Sync`, cheap to clone.
 ///
-/// ```no_run
+/// ```
 /// use electrus::version::FileVersionManager;
 /// use electrus::workspace::{ChangeOptions, OpenOptions, Workspace};
 ///
-/// let workspace = Workspace::open("my_project", &OpenOptions::default())?;
+/// # let my_project = tempfile::tempdir()?;
+/// # std::fs::write(my_project.path().join("important_doc.txt"), "text")?;
+/// let workspace = Workspace::open(&my_project, &OpenOptions::default())?;
 /// let history = FileVersionManager::new(&workspace);
 /// let made = history.create_version("important_doc.txt", ChangeOptions::default())?;
 /// println!("version {:?}", made.version);
@@ -146,6 +148,21 @@ impl FileVersionManager {
     /// Those of [`open_version`](Self::open_version), of
     /// [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::write`]; `damaged`: the
     /// file stays as it is.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::store::Which;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"worse"), ChangeOptions::default())?;
+    /// let restored = handler.versions().restore_version("a", &Which::Number(1), None, ChangeOptions::default())?;
+    /// assert_eq!(restored.version, Some(3));
+    /// assert_eq!(std::fs::read(folder.path().join("a"))?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn restore_version(
         &self,
         name: impl AsRef<Path>,
@@ -173,6 +190,20 @@ impl FileVersionManager {
     /// # Errors
     /// Those of [`open_version`](Self::open_version); `not_found` if there is no file to compare with; `damaged`,
     /// `out_of_memory`.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::store::Which;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"other text"), ChangeOptions::default())?;
+    /// let diff = handler.versions().diff("a", &Which::Number(1), None)?;
+    /// assert!(diff.contains("-text") && diff.contains("+other text"));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn diff(&self, name: impl AsRef<Path>, from: &Which, to: Option<&Which>) -> Result<String> {
         diff::diff(self, name.as_ref(), from, to)
     }
@@ -184,6 +215,20 @@ impl FileVersionManager {
     /// 255 bytes or with control characters; `version_not_found` if there is no such version, or it has not the tag
     /// that is to go; `already_exists` if another version has it; `lock_timeout`, `would_deadlock`, `read_only`,
     /// `no_space`, `io`.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let history = handler.versions();
+    /// history.tag("a", 1, "release", true)?;
+    /// let tagged = history.which("a", "release")?;
+    /// assert_eq!(history.read_version("a", &tagged)?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn tag(&self, name: impl AsRef<Path>, number: u64, tag: &str, set: bool) -> Result<()> {
         check_tag(tag)?;
         let key = self.key(&name)?;
