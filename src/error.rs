@@ -9,6 +9,13 @@ use std::path::{Path, PathBuf};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Which kind of trouble an error belongs to; the command line's exit status.
+///
+/// ```
+/// use electrus::error::{Code, Family};
+///
+/// assert_eq!(Code::LockTimeout.family(), Family::Locked);
+/// assert_eq!(Family::Missing as u8, 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Family {
@@ -160,6 +167,17 @@ codes! {
 }
 
 /// An error: what went wrong, doing what, at which path, and what the operating system said.
+///
+/// ```
+/// use electrus::{checksum::{Algorithm, of_file}, error::Code};
+///
+/// let error = of_file("no/such/file", Algorithm::Md5).unwrap_err();
+/// assert_eq!((error.code(), error.code().name()), (Code::NotFound, "not_found"));
+/// assert_eq!(error.path().and_then(|path| path.to_str()), Some("no/such/file"));
+/// assert!(!error.retryable());
+/// let as_io: std::io::Error = error.into(); // and back, without loss
+/// assert_eq!(electrus::error::Error::from(as_io).code(), Code::NotFound);
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

@@ -35,7 +35,7 @@
 //! | [`workspace`], [`transaction`] | the sequence by which files are changed: one, a group, or all or none |
 //! | [`version`], [`json`], [`backup`], [`import`], [`metadata`] | what is done with that |
 //! | [`handler`] | all of it on one base folder: where a program starts |
-//! | [`wire`], [`ops`] | requests and results as JSON, the table of operations: what every other language goes through |
+//! | `wire`, [`ops`] | requests and results as JSON, the table of operations: what every other language goes through |
 //! | `ffi` | the C interface (feature `capi`) |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -64,6 +64,7 @@ pub(crate) mod sys;
 pub mod time;
 pub mod transaction;
 pub mod version;
+#[doc(hidden)]
 pub mod wire;
 pub mod workspace;
 

@@ -44,14 +44,19 @@ pub struct FileMetadata {
 }
 
 impl FileMetadata {
-    /// Of a resolved file in a workspace; its content is read once, by one descriptor. Anything but a regular file is
-    /// `not_a_file`.
+    /// Of a resolved file in a workspace; its content is read once, by one descriptor. Anything but a regular file is refused.
+    ///
+    /// # Errors
+    /// `not_found`, `not_a_file`, `permission_denied`, `io`; `damaged` if the record of its newest version is.
     pub fn of(workspace: &Workspace, location: &Location, algorithm: Algorithm) -> Result<FileMetadata> {
         let version = workspace.store().newest(location.key())?.map_or(0, |v| v.number);
         Self::of_file(location, algorithm, version)
     }
 
     /// Of a resolved file, its version number given by the caller.
+    ///
+    /// # Errors
+    /// `not_found`, `not_a_file`, `permission_denied`, `io`.
     pub fn of_file(location: &Location, algorithm: Algorithm, version: u64) -> Result<FileMetadata> {
         let path = location.path();
         let mut file = checksum::open_regular(location.dir(), location.name()).map_err(|e| e.at(path))?;
@@ -69,7 +74,10 @@ impl FileMetadata {
         })
     }
 
-    /// The checksum with its algorithm; `invalid_argument` if the text is not hex of the right length.
+    /// The checksum with its algorithm.
+    ///
+    /// # Errors
+    /// `invalid_argument` if the text is not hex of the right length.
     pub fn digest(&self) -> Result<Digest> {
         Digest::parse(&self.checksum, self.checksum_algorithm)
     }

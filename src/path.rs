@@ -22,6 +22,16 @@ const MAX_LINKS: usize = 40;
 
 /// What a file is known by in the store: its resolved path from the base with `/` between names, as bytes.
 /// Files outside the base have their absolute path.
+///
+/// ```
+/// use electrus::path::{Base, Follow};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let base = Base::open(folder.path(), false)?;
+/// let file = base.resolve("notes.txt", Follow::Whole)?;
+/// assert_eq!(file.key().as_bytes(), b"notes.txt");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Vec<u8>);
 
@@ -59,6 +69,16 @@ impl fmt::Debug for Key {
 
 /// A resolved name: an open folder and one component in it, which may or may not exist and is not a symbolic link
 /// (unless it was resolved with [`Follow::Parent`]).
+///
+/// ```
+/// use electrus::path::Location;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("new.txt"))?; // it need not exist; its folder must
+/// assert_eq!(file.name(), "new.txt");
+/// assert!(file.path().is_absolute());
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Location {
     dir: Arc<Dir>,
@@ -107,6 +127,10 @@ impl Location {
     }
 
     /// Resolves an ordinary path, links included; for what works without a base folder.
+    ///
+    /// # Errors
+    /// `invalid_name`; `not_a_file` for a root folder or a name that ends in `/`; `symlink_loop`; of the folder:
+    /// `not_found`, `not_a_directory`, `permission_denied`.
     pub fn ordinary(path: impl AsRef<Path>) -> Result<Location> {
         Location::ordinary_as(path.as_ref(), Follow::Whole)
     }
@@ -142,6 +166,19 @@ impl Location {
 }
 
 /// What to do about a symbolic link as the last component.
+///
+/// ```
+/// use electrus::path::{Base, Follow};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # #[cfg(unix)] {
+/// let base = Base::open(folder.path(), false)?;
+/// std::os::unix::fs::symlink("target", folder.path().join("link"))?;
+/// assert_eq!(base.resolve("link", Follow::Whole)?.name(), "target");
+/// assert_eq!(base.resolve("link", Follow::Parent)?.name(), "link");
+/// # }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
     /// Resolve it too: reading, writing, locking mean the file it points to.
@@ -151,6 +188,17 @@ pub enum Follow {
 }
 
 /// An open base folder. Every relative name resolves under it. `Send + Sync`.
+///
+/// ```
+/// use electrus::{error::Code, path::{Base, Follow}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let base = Base::open(folder.path(), false)?;
+/// assert!(base.resolve("inside.txt", Follow::Whole)?.path().starts_with(base.path()));
+/// assert_eq!(base.resolve("../outside.txt", Follow::Whole).unwrap_err().code(), Code::PathEscape);
+/// assert_eq!(base.resolve(".Electrus", Follow::Whole).unwrap_err().code(), Code::ReservedName);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Base {
     dir: Arc<Dir>,
@@ -162,6 +210,9 @@ pub struct Base {
 
 impl Base {
     /// Opens an existing folder. With `allow_outside`, names may lead out of it.
+    ///
+    /// # Errors
+    /// `not_found`, `not_a_directory`, `permission_denied`.
     pub fn open(path: impl AsRef<Path>, allow_outside: bool) -> Result<Base> {
         let given = path.as_ref();
         let path = std::fs::canonicalize(given).at(given)?;
@@ -187,6 +238,11 @@ impl Base {
     }
 
     /// Resolves a name whose folder exists.
+    ///
+    /// # Errors
+    /// `path_escape` for a name that leads out of the base, `reserved_name` for one of the store, `invalid_name`,
+    /// `not_a_file` for one that ends in `/`, `symlink_loop`; of the folders on its way: `not_found`,
+    /// `not_a_directory`, `permission_denied`.
     pub fn resolve(&self, name: impl AsRef<Path>, follow: Follow) -> Result<Location> {
         self.find(name.as_ref(), follow, None, self.allow_outside).map_err(|e| e.at(name.as_ref()))
     }
@@ -197,12 +253,19 @@ impl Base {
     }
 
     /// Resolves a name and creates the folders that are missing on its way, each made durable if `durable`.
+    ///
+    /// # Errors
+    /// Those of [`resolve`](Base::resolve), and what the system says to creating a folder: `read_only`, `no_space`,
+    /// `durability_unknown`.
     pub fn resolve_creating(&self, name: impl AsRef<Path>, durable: bool) -> Result<Location> {
         let name = name.as_ref();
         self.find(name, Follow::Whole, Some(durable), self.allow_outside).map_err(|e| e.at(name))
     }
 
     /// Resolves a key that a store or a journal holds: hostile until proven harmless.
+    ///
+    /// # Errors
+    /// Those of [`resolve`](Base::resolve).
     pub fn resolve_key(&self, key: &Key, follow: Follow) -> Result<Location> {
         self.resolve(key.to_path(), follow)
     }

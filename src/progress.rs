@@ -5,6 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Shared by a long operation and its watchers. Clones are the same progress; every method may be called from any thread.
+///
+/// ```
+/// use electrus::{checksum::{self, Algorithm}, error::Code, progress::Progress};
+///
+/// let progress = Progress::new();
+/// let watcher = progress.clone(); // for another thread
+/// watcher.cancel();
+/// let stopped = checksum::of_reader(&mut std::io::repeat(0), &[Algorithm::Md5], &progress).unwrap_err();
+/// assert_eq!(stopped.code(), Code::Cancelled);
+/// ```
 #[derive(Clone, Default, Debug)]
 pub struct Progress(Arc<State>);
 
@@ -18,6 +28,15 @@ struct State {
 }
 
 /// What has been done so far. A total of 0 is not known yet.
+///
+/// ```
+/// use electrus::{checksum::{self, Algorithm}, progress::Progress};
+///
+/// let progress = Progress::new();
+/// checksum::of_reader(&mut &b"hello"[..], &[Algorithm::Md5], &progress)?;
+/// assert_eq!(progress.counts().bytes_done, 5);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Files finished.

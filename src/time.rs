@@ -4,6 +4,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use std::time::SystemTime;
 
 /// A point in time, to the nanosecond. Orders by time.
+///
+/// ```
+/// use electrus::time::Timestamp;
+///
+/// let time = Timestamp::parse("2026-01-15T11:30:00.5+01:00").unwrap();
+/// assert_eq!(time.to_rfc3339(), "2026-01-15T10:30:00.500+00:00");
+/// assert!(time < Timestamp { nanos: 600_000_000, ..time });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Seconds since 1970-01-01T00:00:00Z; negative before.

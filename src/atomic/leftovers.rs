@@ -11,6 +11,17 @@ use std::path::{Path, PathBuf};
 ///
 /// A file whose writer lives is locked, and stays. Files of writers whose locks nobody else sees (WASI; the feature
 /// `process-locks`) stay too, unless `include_unlocked` says that none of those writers is at work.
+///
+/// # Errors
+/// What the system says to listing the folder or removing a file, with its path: `not_found`, `not_a_directory`,
+/// `permission_denied`, `io`.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let removed = electrus::atomic::remove_leftovers_in(folder.path(), false)?;
+/// assert!(removed.is_empty());
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn remove_leftovers_in(folder: impl AsRef<Path>, include_unlocked: bool) -> Result<Vec<PathBuf>> {
     let folder = folder.as_ref();
     clear(&Dir::open(folder).at(folder)?, folder, include_unlocked)

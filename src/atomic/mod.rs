@@ -82,6 +82,13 @@ const STEP: u64 = 1024 * 1024;
 const BESIDE: usize = 256 * 1024;
 
 /// What a write promises to survive.
+///
+/// ```
+/// use electrus::atomic::Durability;
+///
+/// assert_eq!(Durability::default(), Durability::Full);
+/// assert!(Durability::None < Durability::Data && Durability::Data < Durability::Full);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     /// Nothing: atomic to other programs, lost or kept at a power cut.
@@ -94,6 +101,18 @@ pub enum Durability {
 }
 
 /// When to replace.
+///
+/// ```
+/// use electrus::atomic::{self, Condition, WriteOptions};
+/// use electrus::{error::Code, path::Location};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("once"))?;
+/// let only_new = WriteOptions { condition: Condition::Absent, ..WriteOptions::default() };
+/// atomic::write(&file, b"first", &only_new)?;
+/// assert_eq!(atomic::write(&file, b"second", &only_new).unwrap_err().code(), Code::AlreadyExists);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Condition {
     /// Always.
@@ -106,6 +125,16 @@ pub enum Condition {
 }
 
 /// Options of a write.
+///
+/// ```
+/// use electrus::{atomic::{self, WriteOptions}, checksum::Algorithm, path::Location};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("key"))?;
+/// let options = WriteOptions { mode: Some(0o600), algorithms: vec![Algorithm::Blake3], ..WriteOptions::default() };
+/// assert_eq!(atomic::write(&file, b"secret", &options)?.digests.len(), 1);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct WriteOptions {
     /// What to survive.
@@ -120,6 +149,19 @@ pub struct WriteOptions {
 }
 
 /// What a write did.
+///
+/// ```
+/// use electrus::{atomic::{self, Durability, WriteOptions}, path::Location};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("report"))?;
+/// let written = atomic::write(&file, b"seven b", &WriteOptions::default())?;
+/// assert_eq!(written.size, 7);
+/// if written.durability < Durability::Full {
+///     eprintln!("this platform cannot flush the name");
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Written {
     /// Bytes.
@@ -137,6 +179,20 @@ pub struct Written {
 ///
 /// Not buffered: each [`write`](Write::write) is at least one system call, so wrap it in a
 /// [`BufWriter`](io::BufWriter) for small pieces. `Send`; one thread at a time.
+///
+/// ```
+/// use electrus::{atomic::{AtomicFile, WriteOptions}, path::Location};
+/// use std::io::Write;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let target = Location::ordinary(folder.path().join("log"))?;
+/// let mut file = AtomicFile::create(&target, &WriteOptions::default())?;
+/// file.write_all(b"piece by piece")?;
+/// assert!(!target.path().exists());
+/// file.commit()?;
+/// assert_eq!(std::fs::read(target.path())?, b"piece by piece");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub struct AtomicFile {
     target: Location,
     options: WriteOptions,
@@ -186,6 +242,9 @@ impl AtomicFile {
     }
 
     /// Gives up and removes the temporary file, reporting a failure to do so.
+    ///
+    /// # Errors
+    /// What the system says to the removal, as `permission_denied` or `io`; the old content stands in any case.
     pub fn abort(mut self) -> Result<()> {
         self.temp.remove().at(self.target.path())
     }
@@ -327,6 +386,16 @@ fn check_mode(mode: Option<u32>) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`AtomicFile::create`] and [`AtomicFile::commit`].
+///
+/// ```
+/// use electrus::{atomic::{self, WriteOptions}, path::Location};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("greeting"))?;
+/// atomic::write(&file, b"hello", &WriteOptions::default())?;
+/// assert_eq!(std::fs::read(file.path())?, b"hello");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn write(target: &Location, content: &[u8], options: &WriteOptions) -> Result<Written> {
     let mut file = AtomicFile::create(target, options)?;
     file.write_all(content)?;

@@ -8,6 +8,20 @@ use crate::time::Timestamp;
 use std::path::PathBuf;
 
 /// A backup, as it was made or is shown.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// assert!(made.complete && made.warnings.is_empty());
+/// assert_eq!((made.file_count, made.total_size), (1, 4));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BackupInfo {
     /// Its name.
@@ -36,6 +50,22 @@ pub struct BackupInfo {
 }
 
 /// A backup in a list.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// for backup in backups.list()? {
+///     println!("{} of {}: {} files", backup.name, backup.timestamp.to_rfc3339(), backup.file_count);
+/// }
+/// # drop(made);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackupSummary {
     /// Its name.
@@ -82,6 +112,20 @@ impl EntryKind {
 }
 
 /// One file, folder or link in a backup.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// let file = &backups.show(&made.name)?.files[0];
+/// assert_eq!((file.path.file_name(), file.size), (Some("a.txt".as_ref()), 4));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackupEntry {
     /// Its path in the backup, relative.
@@ -180,6 +224,20 @@ impl WarningKind {
 }
 
 /// What [`verify`](super::BackupManager::verify) found.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// let verified = backups.verify(Some(&made.name), &Default::default())?;
+/// assert!(verified.ok && verified.damaged.is_empty());
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct BackupVerify {
     /// Nothing is damaged.

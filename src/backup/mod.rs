@@ -65,6 +65,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a backup folder of its own is opened.
+///
+/// ```
+/// use electrus::backup::{BackupManager, BackupOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let options = BackupOptions { read_only: true, ..BackupOptions::default() };
+/// assert!(BackupManager::open(folder.path().join("backups"), options)?.list()?.is_empty());
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BackupOptions {
     /// Readable and writable by the folder's group; else by its owner only.
@@ -74,6 +83,19 @@ pub struct BackupOptions {
 }
 
 /// How a backup is made.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let options = CreateOptions { excludes: vec!["*.txt".into()], ..CreateOptions::default() };
+/// assert_eq!(backups.create(None, &[&documents], &options)?.file_count, 0);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CreateOptions {
     /// Patterns of what to leave out, as gitignore has them: without a slash (or with one at the end only) they match
@@ -94,6 +116,19 @@ impl Default for CreateOptions {
 }
 
 /// Makes, shows, verifies, restores and prunes backups. `Send + Sync`, cheap to clone: clones are the same manager.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// assert_eq!(backups.list()?[0].name, made.name);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BackupManager(Arc<Inner>);
 
@@ -119,6 +154,9 @@ enum Home {
 impl BackupManager {
     /// Opens a backup folder of its own; it need not exist yet, and is created by the first backup. Sources are
     /// ordinary paths.
+    ///
+    /// # Errors
+    /// `invalid_name`; of the folder's parent: `not_found`, `not_a_directory`, `permission_denied`.
     pub fn open(dir: impl AsRef<Path>, options: BackupOptions) -> Result<BackupManager> {
         let options = StoreOptions { group: options.group, read_only: options.read_only };
         BackupManager::new(Home::Alone, dir.as_ref(), options)
@@ -127,6 +165,9 @@ impl BackupManager {
     /// The backups of a base folder, in `<base>/.electrus/backups` or where [`backup_dir`](crate::workspace::OpenOptions)
     /// says (relative to the base). Sources are relative to the base and do not lead out of it, unless the workspace was
     /// opened with `backup_anywhere` or `allow_outside`.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve) for the backup folder that the options name.
     pub fn for_workspace(workspace: &Workspace) -> Result<BackupManager> {
         let options = StoreOptions { group: workspace.options().group, read_only: workspace.options().read_only };
         let base = workspace.base().path();
@@ -155,8 +196,24 @@ impl BackupManager {
     /// Makes a backup of files and folders, each with all that is in it.
     ///
     /// The name may have up to 255 bytes, no slash, no control character, and no dash or dot in front; by default it is
-    /// the time and a few random digits. Errors before anything is written: `already_exists` (the name), `not_found` (a
-    /// source), `invalid_name`, `invalid_pattern`, `path_escape`. `cancelled` leaves no backup.
+    /// the time and a few random digits.
+    ///
+    /// # Errors
+    /// Before anything is written: `already_exists` (the name), `not_found` (a source), `invalid_name`,
+    /// `invalid_pattern`, `path_escape`, `read_only`. `cancelled`, `no_space` and `io` leave no backup.
+    ///
+    /// ```
+    /// use electrus::backup::{BackupManager, CreateOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let documents = folder.path().join("documents");
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("a.txt"), "text")?;
+    /// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+    /// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+    /// assert_eq!((made.file_count, made.complete), (1, true));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn create<P: AsRef<Path>>(
         &self,
         name: Option<&str>,
@@ -182,11 +239,17 @@ impl BackupManager {
     }
 
     /// All backups, oldest first.
+    ///
+    /// # Errors
+    /// `damaged`, `format_unsupported`, `permission_denied`, `io`: the store.
     pub fn list(&self) -> Result<Vec<BackupSummary>> {
         Ok(self.snapshots()?.into_iter().map(BackupSummary::from).collect())
     }
 
     /// One backup with its files, in walk order. For very many files see [`BackupManager::for_each`].
+    ///
+    /// # Errors
+    /// `backup_not_found`; `damaged` if the list of its files is; `io`.
     pub fn show(&self, name: &str) -> Result<BackupInfo> {
         let snapshot = self.snapshot(name)?;
         let mut info = create::empty(snapshot.name.clone());
@@ -210,6 +273,9 @@ impl BackupManager {
     }
 
     /// Gives every entry of a backup to `each`, in walk order and flat memory; an error of `each` ends it.
+    ///
+    /// # Errors
+    /// Those of [`show`](BackupManager::show), and what `each` says.
     pub fn for_each(&self, name: &str, each: &mut dyn FnMut(BackupEntry) -> Result<()>) -> Result<()> {
         let snapshot = self.snapshot(name)?;
         let mut reader = self.manifest(&snapshot)?;
@@ -220,6 +286,24 @@ impl BackupManager {
     }
 
     /// Reads one file of a backup, verified. The path is as [`BackupManager::show`] gives it.
+    ///
+    /// # Errors
+    /// `backup_not_found`; `not_found` for a path that it does not have, `not_a_file` for one that is no regular
+    /// file; `damaged`; `io`.
+    ///
+    /// ```
+    /// use electrus::backup::{BackupManager, CreateOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let documents = folder.path().join("documents");
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("a.txt"), "text")?;
+    /// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+    /// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+    /// let path = &backups.show(&made.name)?.files[0].path;
+    /// assert_eq!(backups.read(&made.name, path)?.read_all()?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn read(&self, name: &str, path: impl AsRef<Path>) -> Result<ContentReader> {
         let path = path.as_ref();
         let snapshot = self.snapshot(name)?;
@@ -240,11 +324,19 @@ impl BackupManager {
 
     /// Reads every byte of one backup, or of all and of the store they are in, and names the files that are damaged.
     /// Never changes a byte.
+    ///
+    /// # Errors
+    /// `backup_not_found`, `cancelled`, `format_unsupported`, `permission_denied`, `io`. What is damaged is in the
+    /// result instead.
     pub fn verify(&self, name: Option<&str>, options: &VerifyOptions) -> Result<BackupVerify> {
         verify::verify(self, name, options)
     }
 
     /// What stands in the way of a restore without `overwrite`; in walk order. Nothing is changed.
+    ///
+    /// # Errors
+    /// `backup_not_found`; `not_found` for a path that it does not have; `damaged`, `path_escape`, `cancelled`,
+    /// `permission_denied`, `io`.
     pub fn conflicts(&self, name: &str, options: &RestoreOptions) -> Result<Vec<Conflict>> {
         restore::conflicts(self, name, options)
     }
@@ -257,12 +349,34 @@ impl BackupManager {
     /// are never followed. In a workspace, what is overwritten is in the history first. Files that the backup does not have are left alone.
     ///
     /// Owners are restored by root only; without, setuid and setgid are dropped from what belonged to others.
+    ///
+    /// # Errors
+    /// Those of [`conflicts`](BackupManager::conflicts); `would_overwrite`: nothing was changed; `read_only`,
+    /// `no_space`, `lock_timeout`. After one that comes in the middle, what was restored stays, each file whole.
+    ///
+    /// ```
+    /// use electrus::backup::{BackupManager, CreateOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let documents = folder.path().join("documents");
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("a.txt"), "text")?;
+    /// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+    /// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+    /// std::fs::remove_file(documents.join("a.txt"))?;
+    /// let restored = backups.restore(&made.name, &Default::default())?; // to where it was
+    /// assert_eq!(restored.restored, 1);
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn restore(&self, name: &str, options: &RestoreOptions) -> Result<RestoreReport> {
         restore::restore(self, name, options)
     }
 
-    /// Removes backups that no rule keeps, and what only they needed. The newest always stays. Errors: `invalid_argument`
-    /// when no rule is given, `store_busy` (see [`Store::prune`]).
+    /// Removes backups that no rule keeps, and what only they needed. The newest always stays.
+    ///
+    /// # Errors
+    /// `invalid_argument` when no rule is given, `store_busy` while others are at work or a lease is left (unless
+    /// told to break it), `damaged`, `cancelled`, `read_only`, `no_space`, `io`.
     pub fn prune(&self, keep: &Retention, break_leases: bool, progress: &Progress) -> Result<PruneReport> {
         if self.0.options.read_only {
             return Err(Error::new(Code::ReadOnly).at(self.path()));
@@ -271,7 +385,11 @@ impl BackupManager {
     }
 
     /// Sets damage in the backup folder aside, so that everything else works on; the next backup reads again what is
-    /// missing then. Errors: `store_busy` (see [`Store::repair`]).
+    /// missing then.
+    ///
+    /// # Errors
+    /// `store_busy`, as for [`prune`](BackupManager::prune); `read_only`, `format_unsupported`, `cancelled`,
+    /// `no_space`, `io`.
     pub fn repair(&self, break_leases: bool, progress: &Progress) -> Result<RepairReport> {
         if self.0.options.read_only {
             return Err(Error::new(Code::ReadOnly).at(self.path()));

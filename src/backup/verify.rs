@@ -17,6 +17,22 @@ const BLOCK: usize = 256 << 10;
 const REMEMBERED: usize = 1 << 20;
 
 /// How to verify.
+///
+/// ```
+/// use electrus::progress::Progress;
+/// use electrus::backup::{BackupManager, CreateOptions, VerifyOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// let progress = Progress::new();
+/// backups.verify(Some(&made.name), &VerifyOptions { progress: progress.clone() })?;
+/// assert_eq!(progress.counts().files_done, 1);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct VerifyOptions {
     /// Progress (files and bytes) and cancel.

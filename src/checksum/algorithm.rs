@@ -6,6 +6,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A checksum algorithm.
+///
+/// ```
+/// use electrus::checksum::Algorithm;
+///
+/// let algorithm: Algorithm = "SHA512".parse()?;
+/// assert_eq!((algorithm.name(), algorithm.size()), ("sha512", 64));
+/// assert_eq!(Algorithm::default(), Algorithm::Sha256);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
     /// MD5, 128 bits. Broken: for comparing with what others wrote only.
@@ -51,6 +60,9 @@ impl Algorithm {
     }
 
     /// By name, in any case; [`Code::UnknownAlgorithm`] otherwise.
+    ///
+    /// # Errors
+    /// `unknown_algorithm`.
     pub fn parse(name: &str) -> Result<Algorithm> {
         let lower = name.to_ascii_lowercase();
         Algorithm::ALL
@@ -87,6 +99,15 @@ impl<'de> Deserialize<'de> for Algorithm {
 }
 
 /// A digest and the algorithm it is of. Displays as lower-case hex.
+///
+/// ```
+/// use electrus::checksum::{Algorithm, Digest};
+///
+/// let digest = Digest::parse("md5:D41D8CD98F00B204E9800998ECF8427E", Algorithm::Sha256)?;
+/// assert_eq!(digest.algorithm(), Algorithm::Md5);
+/// assert_eq!(digest.to_string(), "d41d8cd98f00b204e9800998ecf8427e");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Digest {
     algorithm: Algorithm,
@@ -95,6 +116,9 @@ pub struct Digest {
 
 impl Digest {
     /// From raw bytes; they must have the algorithm's size.
+    ///
+    /// # Errors
+    /// `invalid_argument` if they have another size.
     pub fn new(algorithm: Algorithm, bytes: Vec<u8>) -> Result<Digest> {
         if bytes.len() != algorithm.size() {
             return Err(Error::message(
@@ -112,6 +136,10 @@ impl Digest {
     }
 
     /// From hex, with or without the algorithm before a colon (`sha256:ab…`); `algorithm` serves where none is named.
+    ///
+    /// # Errors
+    /// `unknown_algorithm` for the name before the colon; `invalid_argument` for what is no hex, or has not the
+    /// length of that algorithm.
     pub fn parse(text: &str, algorithm: Algorithm) -> Result<Digest> {
         let (algorithm, hex) = match text.split_once(':') {
             Some((name, hex)) => (Algorithm::parse(name)?, hex),

@@ -27,8 +27,11 @@ impl ChecksumCalculator {
     /// The digest of a file's content, symbolic links followed.
     ///
     /// `chunk_size` is how many bytes are read at a time (at most 64 MiB are): below 128 KiB with one buffer and no
-    /// thread, else with four buffers of that size and reading ahead. `None` chooses well. Errors: `not_a_file` for anything but a regular
-    /// file, `invalid_argument` for a chunk of 0 bytes.
+    /// thread, else with four buffers of that size and reading ahead. `None` chooses well.
+    ///
+    /// # Errors
+    /// `not_a_file` for anything but a regular file, `invalid_argument` for a chunk of 0 bytes, `invalid_name`,
+    /// `symlink_loop`, and what the system says: `not_found`, `permission_denied`, `io`.
     pub fn calculate_checksum(
         path: impl AsRef<Path>,
         algorithm: Algorithm,
@@ -40,6 +43,9 @@ impl ChecksumCalculator {
 
     /// Several digests of a file's content in one pass over it, and its size. As
     /// [`calculate_checksum`](Self::calculate_checksum), with progress and cancel.
+    ///
+    /// # Errors
+    /// Those of [`calculate_checksum`](Self::calculate_checksum), and `cancelled`.
     pub fn calculate_checksums(
         path: impl AsRef<Path>,
         algorithms: &[Algorithm],
@@ -54,8 +60,11 @@ impl ChecksumCalculator {
     }
 
     /// Whether a file's content has this checksum: hex in any case, with or without its algorithm before a colon
-    /// (`sha256:…`, which then counts instead of `algorithm`). Text that is no checksum of the algorithm is
-    /// `invalid_argument`, not a "no".
+    /// (`sha256:…`, which then counts instead of `algorithm`).
+    ///
+    /// # Errors
+    /// `invalid_argument` or `unknown_algorithm` for text that is no checksum, which is not a "no"; those of
+    /// [`calculate_checksum`](Self::calculate_checksum).
     pub fn verify_integrity(path: impl AsRef<Path>, expected: &str, algorithm: Algorithm) -> Result<bool> {
         let expected = Digest::parse(expected, algorithm)?;
         Ok(Self::calculate_checksum(path, expected.algorithm(), None)? == expected)

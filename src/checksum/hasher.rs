@@ -13,6 +13,17 @@ use std::io;
 const PARALLEL_FROM: usize = 512 << 10;
 
 /// A streaming hasher of one or several algorithms in one pass. `Send`; also an [`io::Write`] that never fails.
+///
+/// ```
+/// use electrus::checksum::{Algorithm, Hasher};
+/// use std::io::Write;
+///
+/// let mut hasher = Hasher::new(&[Algorithm::Md5]);
+/// hasher.write_all(b"hello ")?;
+/// hasher.update(b"world");
+/// assert_eq!(hasher.finish()[0].hex(), "5eb63bbbe01eeed093cb22bb8f5acdc3");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Hasher {
     states: Vec<State>,

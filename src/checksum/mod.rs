@@ -38,6 +38,14 @@ use std::path::Path;
 use stream::Blocks;
 
 /// How long a content is, and its digests.
+///
+/// ```
+/// use electrus::{checksum::{self, Algorithm}, progress::Progress};
+///
+/// let summed = checksum::of_reader(&mut &b"hello"[..], &[Algorithm::Md5, Algorithm::Sha1], &Progress::new())?;
+/// assert_eq!((summed.size, summed.digests.len()), (5, 2));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summed {
     /// Bytes.
@@ -47,6 +55,12 @@ pub struct Summed {
 }
 
 /// The digest of bytes in memory.
+///
+/// ```
+/// use electrus::checksum::{self, Algorithm};
+///
+/// assert_eq!(checksum::of_bytes(Algorithm::Md5, b"").hex(), "d41d8cd98f00b204e9800998ecf8427e");
+/// ```
 pub fn of_bytes(algorithm: Algorithm, data: &[u8]) -> Digest {
     let mut hasher = hasher::State::new(algorithm);
     hasher.update(data);
@@ -54,16 +68,53 @@ pub fn of_bytes(algorithm: Algorithm, data: &[u8]) -> Digest {
 }
 
 /// The digest of a file's content; one descriptor, streamed. Anything but a regular file is `not_a_file`.
+///
+/// # Errors
+/// Those of [`ChecksumCalculator::calculate_checksum`].
+///
+/// ```
+/// use electrus::checksum::{self, Algorithm};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("empty");
+/// std::fs::write(&path, "")?;
+/// assert_eq!(checksum::of_file(&path, Algorithm::Md5)?, checksum::of_bytes(Algorithm::Md5, b""));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn of_file(path: impl AsRef<Path>, algorithm: Algorithm) -> Result<Digest> {
     ChecksumCalculator::calculate_checksum(path, algorithm, None)
 }
 
 /// All digests of what a stream still holds, in one pass and bounded memory.
+///
+/// # Errors
+/// What the reader says (an error of this crate that it carries comes back as it is), and `cancelled`.
+///
+/// ```
+/// use electrus::{checksum::{self, Algorithm}, progress::Progress};
+///
+/// let summed = checksum::of_reader(&mut std::io::empty(), &[Algorithm::Md5], &Progress::new())?;
+/// assert_eq!(summed.digests[0].hex(), "d41d8cd98f00b204e9800998ecf8427e");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn of_reader(reader: &mut dyn Read, algorithms: &[Algorithm], progress: &Progress) -> Result<Summed> {
     sum(reader, algorithms, Blocks::default(), progress)
 }
 
 /// All digests of a resolved file in one pass. Anything but a regular file is `not_a_file`.
+///
+/// # Errors
+/// `not_a_file`, `cancelled`, and what the system says: `not_found`, `permission_denied`, `io`.
+///
+/// ```
+/// use electrus::{checksum::{self, Algorithm}, path::Location, progress::Progress};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # std::fs::write(folder.path().join("data"), "hello")?;
+/// let file = Location::ordinary(folder.path().join("data"))?;
+/// assert_eq!(checksum::of_location(&file, &[Algorithm::Blake3], &Progress::new())?.size, 5);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn of_location(location: &Location, algorithms: &[Algorithm], progress: &Progress) -> Result<Summed> {
     of_location_by(location, algorithms, None, progress)
 }

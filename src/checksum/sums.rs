@@ -15,11 +15,25 @@
 use super::{Algorithm, Digest};
 
 /// One line with its line feed, as the coreutils print it: hex digits, two spaces, name.
+///
+/// ```
+/// use electrus::checksum::{Algorithm, of_bytes, sums};
+///
+/// let line = sums::format_line(b"empty", &of_bytes(Algorithm::Md5, b""));
+/// assert_eq!(line, b"d41d8cd98f00b204e9800998ecf8427e  empty\n");
+/// ```
 pub fn format_line(name: &[u8], digest: &Digest) -> Vec<u8> {
     line(name, |name| [digest.hex().as_bytes(), b"  ", name].concat())
 }
 
 /// One line with its line feed, as `--tag` prints it: `SHA256 (name) = hex digits`.
+///
+/// ```
+/// use electrus::checksum::{Algorithm, of_bytes, sums};
+///
+/// let line = sums::format_tagged_line(b"empty", &of_bytes(Algorithm::Md5, b""));
+/// assert_eq!(line, b"MD5 (empty) = d41d8cd98f00b204e9800998ecf8427e\n");
+/// ```
 pub fn format_tagged_line(name: &[u8], digest: &Digest) -> Vec<u8> {
     line(name, |name| [tag(digest.algorithm()).as_bytes(), b" (", name, b") = ", digest.hex().as_bytes()].concat())
 }
@@ -27,6 +41,15 @@ pub fn format_tagged_line(name: &[u8], digest: &Digest) -> Vec<u8> {
 /// Reads one line, with or without its line ending: any of the two forms above, with `*` (binary) or a space before the
 /// name, and what `openssl dgst` and BSD's `-r` print. `algorithm` serves for lines that name none; a tagged line has its
 /// own. `None`: not such a line.
+///
+/// ```
+/// use electrus::checksum::{Algorithm, of_bytes, sums};
+///
+/// let line = b"MD5 (empty) = d41d8cd98f00b204e9800998ecf8427e\n";
+/// let (name, digest) = sums::parse_line(line, Algorithm::Sha256).unwrap();
+/// assert_eq!((name, digest), (b"empty".to_vec(), of_bytes(Algorithm::Md5, b"")));
+/// assert_eq!(sums::parse_line(b"no checksum", Algorithm::Sha256), None);
+/// ```
 pub fn parse_line(line: &[u8], algorithm: Algorithm) -> Option<(Vec<u8>, Digest)> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start();

@@ -11,6 +11,20 @@ use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
 /// One file of a tree, or one place in it that could not be read.
+///
+/// ```
+/// use electrus::{checksum::{Algorithm, tree}, progress::Progress};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # std::fs::write(folder.path().join("a"), "hello")?;
+/// for entry in tree(folder.path(), &[Algorithm::Sha256], &Progress::new())? {
+///     match entry.result {
+///         Ok(summed) => println!("{}  {}", summed.digests[0], entry.path.display()),
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TreeEntry {
     /// Its path from the tree's root.
@@ -22,8 +36,20 @@ pub struct TreeEntry {
 /// Digests of every file below a folder: one entry for each, sorted by path component by component.
 ///
 /// Symbolic links are neither followed nor listed. A file or folder that cannot be read, and a FIFO, socket or device, is an
-/// entry with its error; the others are not affected. The call fails only if the folder itself cannot be read, or when
-/// it is cancelled.
+/// entry with its error; the others are not affected.
+///
+/// # Errors
+/// `cancelled`; of the folder itself: `not_found`, `not_a_directory`, `permission_denied`, `io`.
+///
+/// ```
+/// use electrus::{checksum::{Algorithm, tree}, progress::Progress};
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a"), "hello")?;
+/// let entries = tree(folder.path(), &[Algorithm::Sha256], &Progress::new())?;
+/// assert_eq!(entries[0].path.to_str(), Some("a"));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn tree(root: impl AsRef<Path>, algorithms: &[Algorithm], progress: &Progress) -> Result<Vec<TreeEntry>> {
     let root = root.as_ref();
     let dir = Dir::open(root).at(root)?;

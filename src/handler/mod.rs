@@ -26,11 +26,12 @@ use std::path::Path;
 
 /// Everything on one base folder. `Send + Sync`, cheap to clone: clones share the workspace.
 ///
-/// ```no_run
+/// ```
 /// use electrus::handler::{AdvancedFileHandler, ReadOptions};
 /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
 ///
-/// let handler = AdvancedFileHandler::open("my_project", &OpenOptions::default())?;
+/// # let my_project = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(&my_project, &OpenOptions::default())?;
 /// let written = handler.secure_write("notes/today.txt", Source::Bytes(b"precious"), ChangeOptions::default())?;
 /// let expected = written.checksum;
 /// let read = handler.secure_read("notes/today.txt", &ReadOptions { expected, ..ReadOptions::default() })?;
@@ -44,6 +45,9 @@ pub struct AdvancedFileHandler {
 
 impl AdvancedFileHandler {
     /// Opens an existing base folder.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::open`].
     pub fn open(base: impl AsRef<Path>, options: &OpenOptions) -> Result<AdvancedFileHandler> {
         Ok(AdvancedFileHandler { workspace: Workspace::open(base, options)? })
     }
@@ -69,6 +73,9 @@ impl AdvancedFileHandler {
     }
 
     /// Backups of files under the same base.
+    ///
+    /// # Errors
+    /// Those of [`BackupManager::for_workspace`].
     pub fn backups(&self) -> Result<BackupManager> {
         BackupManager::for_workspace(&self.workspace)
     }
@@ -79,11 +86,29 @@ impl AdvancedFileHandler {
     }
 
     /// Imports what the original Python Electrus left in a folder.
+    ///
+    /// # Errors
+    /// Those of [`import`](crate::import::import).
     pub fn import(&self, from: impl AsRef<Path>, progress: &Progress) -> Result<ImportReport> {
         crate::import::import(&self.workspace, from, progress)
     }
 
     /// Writes a file: locked, atomic, durable, versioned, verified. Missing folders are created.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::write`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let again = handler.secure_write("a", Source::Bytes(b"more text"), ChangeOptions::default())?;
+    /// assert_eq!((again.version, again.size), (Some(2), 9));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn secure_write(
         &self,
         name: impl AsRef<Path>,
@@ -96,12 +121,34 @@ impl AdvancedFileHandler {
 
     /// A writer whose content takes the name all at once when it is committed; for content larger than memory. The lock
     /// is taken at the commit.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating); `already_exists` or `changed` if the
+    /// condition does not hold now, `not_a_file`, `invalid_argument` for a mode that is none, `read_only`,
+    /// `no_space`, `too_many_open_files`.
     pub fn writer<'o>(&self, name: impl AsRef<Path>, options: ChangeOptions<'o>) -> Result<SecureWriter<'o>> {
         let location = self.creating(&name, &options)?;
         SecureWriter::open(&self.workspace, location, options)
     }
 
     /// Copies a file (content and mode); the target is written as by `secure_write`, the source locked shared.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::write`]; of the
+    /// source `not_found`, `not_a_file`, `permission_denied` and `changed_while_read`; `invalid_argument` if both are
+    /// the same file.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.copy("a", "folder/b", ChangeOptions::default())?;
+    /// assert_eq!(std::fs::read(folder.path().join("folder/b"))?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn copy(&self, from: impl AsRef<Path>, to: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let from = self.workspace.base().resolve(from, Follow::Whole)?;
         open_standing(&from)?.ok_or_else(|| Error::new(Code::NotFound).at(from.path()))?;
@@ -133,6 +180,21 @@ impl AdvancedFileHandler {
     }
 
     /// Renames a file. Missing folders of the new name are created.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::rename`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.rename("a", "folder/b", ChangeOptions::default())?;
+    /// assert_eq!(handler.versions().list_versions("folder/b")?[0].kind.name(), "renamed_from");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let from = self.workspace.base().resolve(from, Follow::Parent)?;
         from.dir().stat(from.name()).at(from.path())?;
@@ -142,6 +204,22 @@ impl AdvancedFileHandler {
     }
 
     /// Deletes a file (of a symbolic link, the link); its history stays.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve) and of [`Workspace::delete`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::store::Which;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.delete("a", ChangeOptions::default())?;
+    /// assert_eq!(handler.versions().read_version("a", &Which::Newest)?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn delete(&self, name: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let location = self.workspace.base().resolve(name, Follow::Parent)?;
         location.dir().stat(location.name()).at(location.path())?;
@@ -149,12 +227,46 @@ impl AdvancedFileHandler {
     }
 
     /// Takes the lock of a file.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve) and of
+    /// [`FileLockManager::acquire`](crate::lock::FileLockManager::acquire).
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::lock::{LockOptions, LockType};
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let lock = handler.lock("a", LockType::Shared, &LockOptions::default())?;
+    /// assert_eq!(handler.secure_read("a", &Default::default())?.content, b"text"); // no writer in between
+    /// lock.release()?;
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn lock(&self, name: impl AsRef<Path>, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
         let location = self.workspace.base().resolve(name, Follow::Whole)?;
         self.workspace.acquire(&location, kind, options)
     }
 
     /// What is known of a file.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve) and of [`FileMetadata::of`].
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::checksum::Algorithm;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let metadata = handler.metadata("a", Algorithm::Sha256)?;
+    /// assert_eq!((metadata.filename.as_str(), metadata.size, metadata.version), ("a", 4, 1));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn metadata(&self, name: impl AsRef<Path>, algorithm: Algorithm) -> Result<FileMetadata> {
         let location = self.workspace.base().resolve(name, Follow::Whole)?;
         FileMetadata::of(&self.workspace, &location, algorithm)
@@ -162,6 +274,10 @@ impl AdvancedFileHandler {
 
     /// Reads every byte of the stores, of versions, of backups and of transactions, and checks it; changes none. Files
     /// of backups are named by the folder that they are in.
+    ///
+    /// # Errors
+    /// `cancelled`, `format_unsupported`, and what the system says: `permission_denied`, `io`. What is damaged is in
+    /// the report instead.
     pub fn verify(&self, progress: &Progress) -> Result<VerifyReport> {
         let mut report = self.workspace.store().verify(progress)?;
         report.damaged.extend(transaction::verify(self.workspace.store())?);
@@ -174,6 +290,10 @@ impl AdvancedFileHandler {
     }
 
     /// Rebuilds indexes and sets damage aside so that everything else works on.
+    ///
+    /// # Errors
+    /// `store_busy` while writers are at work or a lease is left (unless told to break it), `read_only`,
+    /// `format_unsupported`, `cancelled`, `no_space`, `io`.
     pub fn repair(&self, break_leases: bool, progress: &Progress) -> Result<RepairReport> {
         let mut report = self.workspace.store().repair(break_leases, progress)?;
         report.actions.extend(transaction::set_damaged_aside(self.workspace.store())?);
@@ -192,6 +312,9 @@ impl AdvancedFileHandler {
     }
 
     /// Removes versions that no rule keeps, of one file or of all.
+    ///
+    /// # Errors
+    /// Those of [`FileVersionManager::prune`].
     pub fn prune(
         &self,
         name: Option<&Path>,
@@ -203,6 +326,9 @@ impl AdvancedFileHandler {
     }
 
     /// Writes down what was postponed, and reports a failure to do so.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::close`].
     pub fn close(&self) -> Result<()> {
         self.workspace.close()
     }

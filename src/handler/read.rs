@@ -13,6 +13,19 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Options of [`AdvancedFileHandler::secure_read`].
+///
+/// ```
+/// use electrus::handler::{AdvancedFileHandler, ReadOptions};
+/// use electrus::{store::Which, workspace::{ChangeOptions, OpenOptions, Source}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"one"), ChangeOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"two"), ChangeOptions::default())?;
+/// let first = ReadOptions { version: Some(Which::Number(1)), ..ReadOptions::default() };
+/// assert_eq!(handler.secure_read("a", &first)?.content, b"one");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
     /// A version in place of the file as it is.
@@ -24,6 +37,18 @@ pub struct ReadOptions {
 }
 
 /// What was read.
+///
+/// ```
+/// use electrus::handler::{AdvancedFileHandler, ReadOptions};
+/// use electrus::workspace::OpenOptions;
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a"), "text")?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let read = handler.secure_read("a", &ReadOptions::default())?;
+/// println!("{}: {} bytes, sha256 {}", read.path.display(), read.content.len(), read.checksum);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReadResult {
     /// The full path.
@@ -37,6 +62,20 @@ pub struct ReadResult {
 }
 
 /// A stream from a file (one descriptor: old or new, never a mix) or from a version (verified as it is read).
+///
+/// ```
+/// use electrus::{handler::AdvancedFileHandler, workspace::OpenOptions};
+/// use std::io::Read;
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a"), "text")?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let (mut stream, size) = handler.open_stream("a", None)?;
+/// let mut start = [0; 2];
+/// stream.read_exact(&mut start)?;
+/// assert_eq!((size, &start), (4, b"te"));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub enum Stream {
     /// The file as it is.
     File(File),
@@ -64,6 +103,24 @@ impl Seek for Stream {
 
 impl AdvancedFileHandler {
     /// Reads a whole file or version into memory.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `not_found`, `not_a_file`, `version_not_found`,
+    /// `number_conflict`, `checksum_mismatch`, `damaged`, `too_large` and `out_of_memory` for what memory cannot
+    /// hold, `permission_denied`, `io`.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::handler::ReadOptions;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let read = handler.secure_read("a", &ReadOptions::default())?;
+    /// assert_eq!((read.content, read.version), (b"text".to_vec(), None));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn secure_read(&self, name: impl AsRef<Path>, options: &ReadOptions) -> Result<ReadResult> {
         let (path, version, mut stream, size) = self.find(name.as_ref(), options.version.as_ref())?;
         let content = read_all(&mut stream, size).map_err(|e| e.at(&path))?;
@@ -79,6 +136,10 @@ impl AdvancedFileHandler {
     }
 
     /// Opens a file or version for streaming, with its size.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `not_found`, `not_a_file`, `version_not_found`,
+    /// `number_conflict`, `damaged`, `permission_denied`, `io`.
     pub fn open_stream(&self, name: impl AsRef<Path>, version: Option<&Which>) -> Result<(Stream, u64)> {
         let (_, _, stream, size) = self.find(name.as_ref(), version)?;
         Ok((stream, size))

@@ -9,15 +9,16 @@ use std::io::{self, Write};
 /// Writes a file in pieces. Nothing is seen of it before [`commit`](SecureWriter::commit): then it is locked, versioned,
 /// verified and replaced as by `secure_write`. Dropping it leaves everything as it was.
 ///
-/// ```no_run
+/// ```
 /// use electrus::handler::AdvancedFileHandler;
 /// use electrus::workspace::{ChangeOptions, OpenOptions};
 /// use std::io::Write;
 ///
-/// let handler = AdvancedFileHandler::open("my_project", &OpenOptions::default())?;
+/// # let my_project = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(&my_project, &OpenOptions::default())?;
 /// let mut writer = handler.writer("large.csv", ChangeOptions::default())?;
-/// for row in 0..1_000_000 {
-///     writeln!(writer, "{row}").map_err(electrus::error::Error::from)?;
+/// for row in 0..10_000 {
+///     writeln!(writer, "{row}")?;
 /// }
 /// writer.commit()?;
 /// # Ok::<(), electrus::error::Error>(())
@@ -53,11 +54,17 @@ impl<'o> SecureWriter<'o> {
     }
 
     /// Lets the content take the name, and its version its place in history.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::write`].
     pub fn commit(self) -> Result<Changed> {
         self.workspace.write(self.location, Source::Spooled(Spooled(Box::new(self.temp))), self.options)
     }
 
     /// Gives up, and reports a failure to tidy up.
+    ///
+    /// # Errors
+    /// What the system says to the removal, as `permission_denied` or `io`.
     pub fn abort(self) -> Result<()> {
         self.temp.abort()
     }

@@ -27,6 +27,18 @@ use std::path::{Path, PathBuf};
 const BATCH: usize = 256;
 
 /// What an import did.
+///
+/// ```
+/// use electrus::{import::import, progress::Progress, workspace::{OpenOptions, Workspace}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::create_dir_all(folder.path().join("old/.versions"))?;
+/// std::fs::write(folder.path().join("old/.versions/doc_v1.txt"), "first")?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// let report = import(&workspace, folder.path().join("old"), &Progress::new())?;
+/// println!("{} new versions; skipped: {:?}; problems: {:?}", report.versions, report.skipped, report.problems);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
     /// Versions that are new.
@@ -51,11 +63,14 @@ impl ImportReport {
 
 /// Imports versions and backups from a folder. Again, it imports only what is new.
 ///
-/// ```no_run
+/// ```
 /// use electrus::{import::import, progress::Progress, workspace::{OpenOptions, Workspace}};
 ///
-/// let workspace = Workspace::open("my_project", &OpenOptions::default())?;
-/// let report = import(&workspace, "old_project", &Progress::new())?;
+/// # let folder = tempfile::tempdir()?;
+/// # let (my_project, old_project) = (folder.path(), folder.path().join("old"));
+/// # std::fs::create_dir_all(old_project.join(".versions"))?;
+/// let workspace = Workspace::open(my_project, &OpenOptions::default())?;
+/// let report = import(&workspace, old_project, &Progress::new())?;
 /// println!("{} versions, {} problems", report.versions, report.problems.len());
 /// # Ok::<(), electrus::error::Error>(())
 /// ```

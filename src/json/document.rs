@@ -17,11 +17,6 @@ pub const MAX_SIZE: u64 = 1 << 30;
 
 /// Reads a document: UTF-8 and RFC 8259 to the letter.
 ///
-/// Refused with [`Code::InvalidJson`], naming line and column (in characters, from 1): NaN and Infinity, comments,
-/// trailing commas, a key that comes twice in one object, more than [`MAX_DEPTH`] levels, anything after the value,
-/// bytes that are not UTF-8, a byte order mark, and escapes of half a surrogate pair. More than [`MAX_SIZE`] bytes are
-/// [`Code::TooLarge`].
-///
 /// ```
 /// let value = electrus::json::parse(br#"{"b": 1.10, "a": 1E5}"#)?;
 /// assert_eq!(electrus::json::to_bytes(&value)?, b"{\n  \"b\": 1.10,\n  \"a\": 1E5\n}\n");
@@ -29,6 +24,11 @@ pub const MAX_SIZE: u64 = 1 << 30;
 /// assert!(error.to_string().starts_with("line 2, column 3: "));
 /// # Ok::<(), electrus::error::Error>(())
 /// ```
+///
+/// # Errors
+/// `invalid_json`, naming line and column (in characters, from 1): NaN and Infinity, comments, trailing commas, a key
+/// that comes twice in one object, more than [`MAX_DEPTH`] levels, anything after the value, bytes that are not
+/// UTF-8, a byte order mark, and escapes of half a surrogate pair. `too_large`: more than [`MAX_SIZE`] bytes.
 pub fn parse(text: &[u8]) -> Result<Value> {
     if text.len() as u64 > MAX_SIZE {
         return Err(too_large());
@@ -42,7 +42,16 @@ pub fn parse(text: &[u8]) -> Result<Value> {
 }
 
 /// Writes a document: UTF-8, indented by 2, keys in their order, numbers as they are, one newline at the end.
-/// [`Code::TooLarge`] if it is nested deeper than [`MAX_DEPTH`] or longer than [`MAX_SIZE`], since it could not be read again.
+///
+/// # Errors
+/// `too_large` if it is nested deeper than [`MAX_DEPTH`] or longer than [`MAX_SIZE`], since it could not be read
+/// again.
+///
+/// ```
+/// let value = serde_json::json!({ "b": 1, "a": [] });
+/// assert_eq!(electrus::json::to_bytes(&value)?, b"{\n  \"b\": 1,\n  \"a\": []\n}\n");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn to_bytes(value: &Value) -> Result<Vec<u8>> {
     check_depth(value, 0)?;
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| Error::message(Code::InvalidJson, e.to_string()))?;

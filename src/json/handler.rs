@@ -24,12 +24,34 @@ const ATTEMPTS: u32 = 5;
 /// changes and replaces the file under its exclusive lock; it is atomic, durable and versioned as the [`ChangeOptions`]
 /// say. Even a program that takes no locks cannot have its edit overwritten unseen: the change starts again on what it
 /// left, and gives up with [`Code::Changed`] after a few times.
+///
+/// ```
+/// use electrus::json::{JsonFileHandler, parse};
+/// use electrus::workspace::{ChangeOptions, OpenOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let files = JsonFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// files.set("config.json", "/debug", &parse(b"true")?, ChangeOptions::default())?;
+/// files.merge("config.json", &parse(br#"{"limit": 1.10}"#)?, ChangeOptions::default())?;
+/// assert_eq!(files.get("config.json", "/limit")?.data, parse(b"1.10")?);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct JsonFileHandler {
     workspace: Workspace,
 }
 
 /// What was read.
+///
+/// ```
+/// use electrus::{json::JsonFileHandler, workspace::OpenOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("list.json"), "[1, 2]")?;
+/// let read = JsonFileHandler::open(folder.path(), &OpenOptions::default())?.read("list.json", None)?;
+/// assert_eq!((read.data.to_string(), read.size), ("[1,2]".into(), 6));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct JsonRead {
     /// The full path.
@@ -44,6 +66,9 @@ pub struct JsonRead {
 
 impl JsonFileHandler {
     /// Opens an existing base folder.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::open`].
     pub fn open(base: impl AsRef<Path>, options: &OpenOptions) -> Result<JsonFileHandler> {
         Ok(JsonFileHandler { workspace: Workspace::open(base, options)? })
     }
@@ -53,13 +78,20 @@ impl JsonFileHandler {
         JsonFileHandler { workspace: workspace.clone() }
     }
 
-    /// Reads a document. Fails with [`Code::ChecksumMismatch`] unless the file has the `expected` checksum, and with
-    /// [`Code::InvalidJson`] if it is none. Takes no lock: a file that is replaced atomically is always whole.
+    /// Reads a document. Takes no lock: a file that is replaced atomically is always whole.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `checksum_mismatch` unless the file has the `expected`
+    /// checksum; those of [`parse`](super::parse), with the path; `not_found`, `not_a_file`, `permission_denied`,
+    /// `io`.
     pub fn read(&self, name: impl AsRef<Path>, expected: Option<&Digest>) -> Result<JsonRead> {
         self.read_by(name, expected, expected.map_or(Algorithm::Sha256, Digest::algorithm))
     }
 
     /// The same, with the checksum in the result by this algorithm unless one is expected.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
     pub fn read_by(&self, name: impl AsRef<Path>, expected: Option<&Digest>, algorithm: Algorithm) -> Result<JsonRead> {
         let location = self.workspace.base().resolve(name, Follow::Whole)?;
         let text = read_file(&location)?;
@@ -71,7 +103,10 @@ impl JsonFileHandler {
         Ok(JsonRead { path: location.path().to_owned(), data, size: text.len() as u64, checksum })
     }
 
-    /// Reads the value that a JSON Pointer names, or fails with [`Code::PointerNotFound`].
+    /// Reads the value that a JSON Pointer names.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read); `pointer_not_found`; `invalid_argument` for what is no pointer.
     pub fn get(&self, name: impl AsRef<Path>, pointer: &str) -> Result<JsonRead> {
         let pointer = Pointer::parse(pointer)?;
         let read = self.read(name, None)?;
@@ -80,6 +115,10 @@ impl JsonFileHandler {
     }
 
     /// Writes a document, whatever stood there; missing folders are created.
+    ///
+    /// # Errors
+    /// Those of [`to_bytes`], of [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of
+    /// [`Workspace::write`].
     pub fn write(&self, name: impl AsRef<Path>, data: &Value, options: ChangeOptions<'_>) -> Result<Changed> {
         let text = to_bytes(data)?;
         let location = self.workspace.base().resolve_creating(name, options.durability == Durability::Full)?;
@@ -87,6 +126,9 @@ impl JsonFileHandler {
     }
 
     /// Puts a value where a JSON Pointer says, as [`Pointer::set`]. A missing file is taken for `{}`.
+    ///
+    /// # Errors
+    /// Those of [`update`](Self::update); `pointer_not_found`; `invalid_argument` for what is no pointer.
     pub fn set(
         &self,
         name: impl AsRef<Path>,
@@ -103,6 +145,9 @@ impl JsonFileHandler {
     }
 
     /// Applies a JSON Merge Patch (RFC 7396). A missing file is taken for `{}`.
+    ///
+    /// # Errors
+    /// Those of [`update`](Self::update); `too_large` if the result would be nested too deeply.
     pub fn merge(&self, name: impl AsRef<Path>, patch: &Value, options: ChangeOptions<'_>) -> Result<Changed> {
         self.update(name, options, |document| {
             let mut document = document.unwrap_or_else(empty);
@@ -111,7 +156,11 @@ impl JsonFileHandler {
         })
     }
 
-    /// Applies a JSON Patch (RFC 6902), whole or not at all. A missing file is [`Code::NotFound`].
+    /// Applies a JSON Patch (RFC 6902), whole or not at all.
+    ///
+    /// # Errors
+    /// Those of [`update`](Self::update); `not_found` for a file that is not there; `patch_failed`;
+    /// `invalid_argument` for what is no patch.
     pub fn patch(&self, name: impl AsRef<Path>, patch: &Value, options: ChangeOptions<'_>) -> Result<Changed> {
         let name = name.as_ref();
         // Before the lock: a file that does not exist must not gain a lock file and folders by this.
@@ -128,6 +177,27 @@ impl JsonFileHandler {
     /// If it fails, or the file is not valid JSON, the file stays as it is.
     ///
     /// The condition in `options` is about the file that `change` is shown.
+    ///
+    /// # Errors
+    /// What `change` says; those of [`read`](Self::read) and of [`Workspace::write`]; `changed` if a program that
+    /// takes no locks changes the file again and again.
+    ///
+    /// ```
+    /// use electrus::json::JsonFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions};
+    /// use serde_json::json;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let files = JsonFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// for _ in 0..2 {
+    ///     files.update("counter.json", ChangeOptions::default(), |old| {
+    ///         let count = old.and_then(|old| old["count"].as_u64()).unwrap_or(0);
+    ///         Ok(json!({ "count": count + 1 }))
+    ///     })?;
+    /// }
+    /// assert_eq!(files.read("counter.json", None)?.data["count"], 2);
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn update(
         &self,
         name: impl AsRef<Path>,

@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
 /// assert_eq!(document, parse(br#"{"title": "A", "tags": ["x"]}"#)?);
 /// # Ok::<(), electrus::error::Error>(())
 /// ```
+///
+/// # Errors
+/// `too_large` if the patch is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
 pub fn merge(document: &mut Value, patch: &Value) -> Result<()> {
     check_depth(patch, 0)?;
     merge_into(document, patch);

@@ -14,8 +14,7 @@ const MAX_COPIED: u64 = 1 << 28;
 
 /// Applies a patch to a document: every operation in order, or none at all.
 ///
-/// A patch that is no patch is [`Code::InvalidArgument`]; one that does not apply is [`Code::PatchFailed`]. Both name the
-/// operation by its index, from 0. `test` compares numbers by value (`1` is `1.0`) and objects in any order. The whole
+/// `test` compares numbers by value (`1` is `1.0`) and objects in any order. The whole
 /// document can be replaced, but not removed.
 ///
 /// ```
@@ -25,6 +24,10 @@ const MAX_COPIED: u64 = 1 << 28;
 /// assert_eq!(document, parse(br#"{"tags": ["a", "b"]}"#)?);
 /// # Ok::<(), electrus::error::Error>(())
 /// ```
+///
+/// # Errors
+/// `invalid_argument` for a patch that is none, `patch_failed` for one that does not apply; both name the operation
+/// by its index, from 0. `too_large` if the result would be. The document stays as it was.
 pub fn patch(document: &mut Value, patch: &Value) -> Result<()> {
     *document = patched(document.clone(), patch)?;
     Ok(())

@@ -22,7 +22,10 @@ pub struct Pointer {
 
 impl Pointer {
     /// Reads a pointer: empty for the whole document, else `/` before each key or index, with `~1` for `/` and `~0` for
-    /// `~` in keys. Anything else is [`Code::InvalidArgument`].
+    /// `~` in keys.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Pointer> {
         if text.is_empty() {
             return Ok(Pointer { tokens: Vec::new() });
@@ -42,7 +45,10 @@ impl Pointer {
         &self.tokens
     }
 
-    /// The value it names, or [`Code::PointerNotFound`].
+    /// The value it names.
+    ///
+    /// # Errors
+    /// `pointer_not_found`.
     pub fn get<'v>(&self, document: &'v Value) -> Result<&'v Value> {
         self.tokens.iter().try_fold(document, |value, token| child(value, token)).ok_or_else(|| self.not_found())
     }
@@ -53,8 +59,10 @@ impl Pointer {
     }
 
     /// Puts a value there: in place of what it names, as a new member of an object, or at the end of an array (by `-`
-    /// or by the first index that is free). What the last step leads from must exist: otherwise
-    /// [`Code::PointerNotFound`], and the document stays as it was.
+    /// or by the first index that is free). What the last step leads from must exist.
+    ///
+    /// # Errors
+    /// `pointer_not_found`; `too_large` if the value would reach too deep. The document stays as it was.
     pub fn set(&self, document: &mut Value, value: Value) -> Result<()> {
         check_depth(&value, self.tokens.len())?;
         let Some((parent, last)) = self.split() else {

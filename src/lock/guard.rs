@@ -11,6 +11,18 @@ use crate::sys::{self, locks, sharing};
 use crate::time::Timestamp;
 
 /// A lock that is held, until it is released or dropped. `Send + Sync`: it belongs to its owner, not to a thread.
+///
+/// ```
+/// use electrus::lock::{FileLockManager, LockOptions, LockType};
+/// use electrus::path::Location;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("ledger"))?;
+/// let guard = FileLockManager.acquire(&file, LockType::Exclusive, &LockOptions::default())?;
+/// assert!(guard.covers(&file));
+/// guard.release()?; // dropping it gives it back too, and tells nobody if that failed
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct LockGuard {
     /// `None` once given back.
@@ -65,7 +77,8 @@ impl LockGuard {
     /// Lets a program that is started while the answer lives use this lock: see [`ChildLock`].
     ///
     /// # Errors
-    /// [`Code::Unsupported`] where programs inherit no descriptors or locks end at the process.
+    /// `unsupported` where programs inherit no descriptors or locks end at the process; `not_locked` in a forked child;
+    /// `too_many_open_files`.
     pub fn for_child(&self) -> Result<ChildLock> {
         match &self.held {
             Some(held) if held.inherited => ChildLock::passed_on(),
@@ -74,7 +87,10 @@ impl LockGuard {
         }
     }
 
-    /// Gives it back and reports a failure to do so. In a forked child: [`Code::NotLocked`], and the parent's lock stays.
+    /// Gives it back and reports a failure to do so.
+    ///
+    /// # Errors
+    /// `not_locked` in a forked child: the parent's lock stays; what the system says to the unlock: `io`.
     pub fn release(mut self) -> Result<()> {
         self.held.take().map_or(Ok(()), Held::give_back).map_err(|e| e.during("unlock"))
     }

@@ -15,6 +15,19 @@ const ENTRIES_MAX: usize = 64;
 /// [`value`](ChildLock::value) and start it while this lives. Its descriptor, open for every program that this process
 /// starts meanwhile, closes when this is dropped; the lock stays with the guard, and with the program as long as that
 /// keeps its copy open.
+///
+/// ```no_run
+/// use electrus::lock::{FileLockManager, LockOptions, LockType};
+/// use electrus::path::Location;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("ledger"))?;
+/// let guard = FileLockManager.acquire(&file, LockType::Exclusive, &LockOptions::default())?;
+/// let lock = guard.for_child()?;
+/// let mut command = std::process::Command::new("make");
+/// command.env(electrus::lock::VARIABLE, lock.value()).spawn()?.wait()?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ChildLock {
     value: String,

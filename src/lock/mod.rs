@@ -51,7 +51,9 @@ mod wait;
 
 pub use guard::LockGuard;
 pub use inherit::{ChildLock, VARIABLE};
-pub use sidecar::{is_sidecar, sidecar_name};
+#[doc(hidden)]
+pub use sidecar::is_sidecar;
+pub use sidecar::sidecar_name;
 
 use crate::error::{Code, Error, Result};
 use crate::path::Location;
@@ -62,6 +64,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// What a lock admits besides itself.
+///
+/// ```
+/// use electrus::lock::LockType;
+///
+/// assert_eq!(LockType::parse("write")?, LockType::Exclusive);
+/// assert_eq!(LockType::Shared.name(), "shared");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockType {
     /// Nobody else (`exclusive`, `write`).
@@ -80,6 +90,9 @@ impl LockType {
     }
 
     /// From any of its names: `exclusive` = `write`, `shared` = `read`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for any other name.
     pub fn parse(name: &str) -> Result<LockType> {
         match name {
             "exclusive" | "write" => Ok(LockType::Exclusive),
@@ -95,6 +108,16 @@ impl LockType {
 }
 
 /// How long to wait for a lock. Monotonic: steps of the clock do not matter.
+///
+/// ```
+/// use electrus::lock::Timeout;
+/// use std::time::Duration;
+///
+/// assert_eq!(Timeout::from_seconds(2.5)?, Timeout::After(Duration::from_millis(2500)));
+/// assert_eq!(Timeout::from_seconds(0.0)?, Timeout::Try);
+/// assert_eq!(Timeout::from_seconds(-1.0)?, Timeout::Forever);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Timeout {
     /// Try once.
@@ -107,7 +130,10 @@ pub enum Timeout {
 
 impl Timeout {
     /// Seconds as every face has them: 0 tries once, negative waits for ever, and so does what exceeds any clock
-    /// (infinity included); a NaN is [`Code::InvalidArgument`].
+    /// (infinity included).
+    ///
+    /// # Errors
+    /// `invalid_argument` for a NaN.
     pub fn from_seconds(seconds: f64) -> Result<Timeout> {
         if seconds.is_nan() {
             return Err(Error::message(Code::InvalidArgument, "a time-out that is not a number"));
@@ -139,6 +165,23 @@ impl Default for Timeout {
 
 /// Who holds a lock, as far as this process is concerned: the same owner asking again would deadlock, which is
 /// [`Code::WouldDeadlock`] at once. Owners exist per process, and their numbers are never used again.
+///
+/// ```
+/// use electrus::error::Code;
+/// use electrus::lock::{FileLockManager, LockOptions, LockType, Owner, Timeout};
+/// use electrus::path::Location;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("f"))?;
+/// let of = |owner| LockOptions { owner, timeout: Timeout::Try, ..LockOptions::default() };
+/// let (mine, other) = (Owner::new(), Owner::new());
+/// let _guard = FileLockManager.acquire(&file, LockType::Exclusive, &of(mine))?;
+/// let again = FileLockManager.acquire(&file, LockType::Exclusive, &of(mine)).unwrap_err();
+/// assert_eq!(again.code(), Code::WouldDeadlock);
+/// let late = FileLockManager.acquire(&file, LockType::Exclusive, &of(other)).unwrap_err();
+/// assert_eq!(late.code(), Code::LockTimeout);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(u64);
 
@@ -161,7 +204,10 @@ impl Owner {
         self.0
     }
 
-    /// The owner of that number; `invalid_argument` if this process never made one of it.
+    /// The owner of that number.
+    ///
+    /// # Errors
+    /// `invalid_argument` if this process never made one of it.
     pub fn of(number: u64) -> Result<Owner> {
         match number {
             1.. if number <= OWNERS.load(Relaxed) => Ok(Owner(number)),
@@ -180,6 +226,20 @@ impl Default for Owner {
 }
 
 /// What is known of a holder.
+///
+/// ```
+/// use electrus::lock::{FileLockManager, LockOptions, LockType};
+/// use electrus::path::Location;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("ledger"))?;
+/// let guard = FileLockManager.acquire(&file, LockType::Exclusive, &LockOptions::default())?;
+/// for holder in FileLockManager.holders(&file)? {
+///     println!("process {:?}, since {:?}, told by {}", holder.pid, holder.since, holder.source);
+/// }
+/// # drop(guard);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holder {
     /// Its process.
@@ -196,6 +256,15 @@ pub struct Holder {
 }
 
 /// Options of [`FileLockManager::acquire`].
+///
+/// ```
+/// use electrus::lock::{LockOptions, Timeout};
+///
+/// let once = LockOptions { timeout: Timeout::Try, ..LockOptions::default() };
+/// assert_eq!(LockOptions::default().timeout, Timeout::from_seconds(10.0)?);
+/// # let _ = once;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct LockOptions {
     /// How long to wait.
@@ -207,6 +276,18 @@ pub struct LockOptions {
 }
 
 /// Takes locks and tells who holds them. `Send + Sync`, cheap to clone; all managers of a process know of each other.
+///
+/// ```
+/// use electrus::lock::{FileLockManager, LockOptions, LockType};
+/// use electrus::path::Location;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = Location::ordinary(folder.path().join("ledger"))?;
+/// let guard = FileLockManager.acquire(&file, LockType::Exclusive, &LockOptions::default())?;
+/// assert!(FileLockManager.is_locked(&file)?);
+/// guard.release()?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FileLockManager;
 
@@ -220,17 +301,37 @@ impl FileLockManager {
     /// [`Code::LockTimeout`], [`Code::WouldDeadlock`] (the owner holds it), [`Code::Cancelled`], [`Code::NotAFile`]
     /// (something else than a regular file stands where the sidecar should), and what the system says: a
     /// missing folder, no permission to create the sidecar.
+    ///
+    /// ```
+    /// use electrus::lock::{FileLockManager, LockOptions, LockType, Timeout};
+    /// use electrus::path::Location;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let file = Location::ordinary(folder.path().join("ledger"))?;
+    /// let patient = LockOptions { timeout: Timeout::from_seconds(2.5)?, ..LockOptions::default() };
+    /// let guard = FileLockManager.acquire(&file, LockType::Exclusive, &patient)?;
+    /// // … change the file …
+    /// guard.release()?;
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn acquire(&self, location: &Location, kind: LockType, options: &LockOptions) -> Result<LockGuard> {
         acquire::acquire(location, kind, options).map_err(|e| e.during("lock"))
     }
 
     /// Whether anybody, in this process or another, holds it. Old by the time it is known: to do something
     /// under the lock, acquire it with [`Timeout::Try`].
+    ///
+    /// # Errors
+    /// Those of [`holders`](FileLockManager::holders).
     pub fn is_locked(&self, location: &Location) -> Result<bool> {
         Ok(!self.holders(location)?.is_empty())
     }
 
     /// Who holds it, this process first.
+    ///
+    /// # Errors
+    /// `not_a_file` if something else than a regular file stands where the sidecar should; what the system says:
+    /// `permission_denied`, `io`. A sidecar that is not there is held by nobody.
     pub fn holders(&self, location: &Location) -> Result<Vec<Holder>> {
         holders::holders(location).map_err(|e| e.during("locks"))
     }

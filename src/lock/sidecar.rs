@@ -18,6 +18,10 @@ pub(super) type Identity = (u64, u64);
 
 /// The name of the sidecar of a file: `NAME.lock`, or `.electrus-HASH.lock` where that would be too long (HASH: the
 /// first 32 hexadecimal digits of the name's BLAKE3).
+///
+/// ```
+/// assert_eq!(electrus::lock::sidecar_name("ledger".as_ref()), "ledger.lock");
+/// ```
 pub fn sidecar_name(name: &OsStr) -> OsString {
     let bytes = bytes_of(name);
     if bytes.len() + SUFFIX.len() <= NAME_MAX {

@@ -14,6 +14,19 @@ use std::borrow::Cow;
 use std::path::Path;
 
 /// What one operation of a batch gave.
+///
+/// ```
+/// use electrus::{handler::AdvancedFileHandler, ops::{Batch, Output}, progress::Progress, workspace::OpenOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a"), "text")?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let mut results = Batch::new().read("a").run(&handler, &Progress::new());
+/// let mut done = results.remove(0)?;
+/// assert_eq!(done.result["size"], 4);
+/// assert_eq!(done.output.pop().map(Output::into_bytes).transpose()?.as_deref(), Some(&b"text"[..]));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Done {
     /// Its result, as the table documents it; `content` is an index into `output`.
@@ -25,12 +38,13 @@ pub struct Done {
 /// Operations that are run together: on all cores, those that touch the same name in the order given, writes with shared
 /// flushes. One result for each, in order; one that fails fails alone.
 ///
-/// ```no_run
+/// ```
 /// # fn main() -> electrus::error::Result<()> {
+/// # let folder = tempfile::tempdir()?;
 /// use electrus::{handler::AdvancedFileHandler, ops::Batch, progress::Progress, workspace::OpenOptions};
 /// use serde_json::json;
 ///
-/// let handler = AdvancedFileHandler::open(".", &OpenOptions::default())?;
+/// let handler = AdvancedFileHandler::open(&folder, &OpenOptions::default())?;
 /// let results = Batch::new()
 ///     .write("a.txt", "content")
 ///     .add("copy", json!({ "source": "a.txt", "destination": "b.txt" }))

@@ -8,6 +8,20 @@ use std::fmt;
 use std::io::Read;
 
 /// File contents on their way in and out, named by index, and locks that the caller holds, by numbers of its own.
+///
+/// ```
+/// use electrus::{handler::AdvancedFileHandler, ops::{self, Contents, Input}, progress::Progress, workspace::OpenOptions};
+/// use serde_json::json;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let mut contents = Contents { input: vec![Input::Bytes(b"hello"[..].into())], ..Contents::default() };
+/// ops::dispatch(&handler, "write", json!({ "path": "a", "content": 0 }), &mut contents, &Progress::new())?;
+/// let read = ops::dispatch(&handler, "read", json!({ "path": "a" }), &mut contents, &Progress::new())?;
+/// assert_eq!(read["content"], 0);
+/// assert_eq!(contents.output.remove(0).into_bytes()?, b"hello");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Contents<'a> {
     /// What requests mean with `"content": <index>`.
@@ -21,6 +35,18 @@ pub struct Contents<'a> {
 }
 
 /// A content that goes in.
+///
+/// ```
+/// use electrus::{handler::AdvancedFileHandler, ops::{self, Contents, Input}, progress::Progress, workspace::OpenOptions};
+/// use serde_json::json;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let stream = Input::Reader(Box::new(std::io::Read::take(std::io::repeat(0), 100_000)));
+/// let mut contents = Contents { input: vec![stream], ..Contents::default() };
+/// ops::dispatch(&handler, "write", json!({ "path": "zeros", "content": 0 }), &mut contents, &Progress::new())?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub enum Input<'a> {
     /// In memory, borrowed or owned; several operations may name it.
     Bytes(Cow<'a, [u8]>),
@@ -31,6 +57,22 @@ pub enum Input<'a> {
 }
 
 /// A content that comes out.
+///
+/// ```
+/// use electrus::{handler::AdvancedFileHandler, ops::{self, Contents, Output}, progress::Progress, workspace::OpenOptions};
+/// use serde_json::json;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// std::fs::write(folder.path().join("a"), "text")?;
+/// let mut contents = Contents::default();
+/// ops::dispatch(&handler, "read", json!({ "path": "a" }), &mut contents, &Progress::new())?;
+/// match contents.output.remove(0) {
+///     Output::Bytes(bytes) => assert_eq!(bytes, b"text"),
+///     Output::Stream(mut stream) => drop(std::io::copy(&mut stream, &mut std::io::stdout())?),
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub enum Output {
     /// In memory.
     Bytes(Vec<u8>),
@@ -40,6 +82,9 @@ pub enum Output {
 
 impl Output {
     /// All of it, in memory.
+    ///
+    /// # Errors
+    /// What the stream says: `changed_while_read`, `damaged`, `io`.
     pub fn into_bytes(self) -> Result<Vec<u8>> {
         match self {
             Output::Bytes(bytes) => Ok(bytes),

@@ -3,6 +3,7 @@
 //! A request is one JSON object, a result another; file contents are never inside them but travel beside them in
 //! [`Contents`], named by index.
 
+#[doc(hidden)]
 pub mod abi;
 mod backup;
 mod batch;
@@ -18,6 +19,7 @@ mod stream;
 mod table;
 mod transaction;
 
+pub use crate::wire::{Field, Presence, Type};
 pub use batch::{Batch, Done};
 pub(crate) use call::{change_options, condition};
 pub use contents::{Contents, Input, Output};
@@ -29,13 +31,23 @@ use crate::backup::BackupManager;
 use crate::error::{Code, Error, Result};
 use crate::handler::AdvancedFileHandler;
 use crate::progress::Progress;
-use crate::wire::{Field, Request};
+use crate::wire::Request;
 use backup::BackupCall;
 use call::Call;
 use serde_json::Value;
 use std::fmt;
 
 /// One row of the table.
+///
+/// ```
+/// use electrus::ops::Operation;
+///
+/// let write = Operation::find("write")?;
+/// assert!(write.changes && write.batch && write.transaction);
+/// assert!(write.options().any(|field| field.key == "durability"));
+/// assert!(write.results().any(|field| field.key == "version"));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub struct Operation {
     /// The name that every face uses, in snake_case.
     pub name: &'static str,
@@ -128,7 +140,10 @@ impl Operation {
         self.results.iter().copied().flatten()
     }
 
-    /// The row of that name, or `unknown_option`.
+    /// The row of that name.
+    ///
+    /// # Errors
+    /// `unknown_option` if there is none.
     pub fn find(name: &str) -> Result<&'static Operation> {
         let unknown = || Error::message(Code::UnknownOption, format!("unknown operation: `{name}`"));
         OPERATIONS.iter().find(|o| o.name == name).ok_or_else(unknown)
@@ -206,6 +221,17 @@ pub fn dispatch(
 ///
 /// # Errors
 /// As `dispatch`; `invalid_argument` for an operation that is not on backups.
+///
+/// ```
+/// use electrus::{backup::BackupManager, ops::{self, Contents}, progress::Progress};
+/// use serde_json::json;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let list = ops::dispatch_on_backups(&backups, "backup_list", json!({}), &mut Contents::default(), &Progress::new())?;
+/// assert_eq!(list["backups"], json!([]));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn dispatch_on_backups(
     backups: &BackupManager,
     operation: &str,

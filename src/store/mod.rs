@@ -32,9 +32,11 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
 pub use active::LeftFolders;
 pub use model::*;
 pub use reader::ContentReader;
+#[doc(hidden)]
 pub use session::{Session, Unflushed};
 
 use crate::error::{Code, Error, Result};
@@ -52,6 +54,7 @@ const GUEST: bool = cfg!(any(feature = "process-locks", target_os = "wasi"));
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, Default)]
+#[doc(hidden)]
 pub struct StoreOptions {
     /// Readable and writable by the folder's group; else by its owner only.
     pub group: bool,
@@ -61,6 +64,7 @@ pub struct StoreOptions {
 
 /// An open store. `Send + Sync`; cheap to clone: clones are the same store.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Store(Arc<Shared>);
 
 /// What clones and sessions of one open store share.

@@ -7,6 +7,7 @@ use crate::time::Timestamp;
 use std::fmt;
 
 /// The id of a chunk: its BLAKE3 digest.
+#[doc(hidden)]
 pub type ChunkId = [u8; 32];
 
 /// Where a content is: its size, and the chunks it is made of, directly or by lists of chunks that are contents themselves.
@@ -21,6 +22,14 @@ pub struct Content {
 }
 
 /// Names one record of a store: a segment and an offset in it. Displays as `<segment>-<offset>` in hex.
+///
+/// ```
+/// use electrus::store::RecordId;
+///
+/// let record = RecordId::parse("0000000000000001-80").unwrap();
+/// assert_eq!((record.segment, record.offset), (1, 128));
+/// assert_eq!(record.to_string(), "0000000000000001-80");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId {
     /// The segment.
@@ -47,6 +56,19 @@ impl RecordId {
 }
 
 /// Which version of a file is meant.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::store::Which;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// assert_eq!(handler.versions().read_version("a", &Which::Number(1))?, b"text");
+/// assert_eq!(handler.versions().read_version("a", &Which::Newest)?, b"text");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
     /// By number.
@@ -58,6 +80,12 @@ pub enum Which {
 }
 
 /// What made a version.
+///
+/// ```
+/// use electrus::store::VersionKind;
+///
+/// assert_eq!(VersionKind::OutsideEdit.name(), "outside_edit");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u64)]
 pub enum VersionKind {
@@ -125,6 +153,19 @@ pub struct FileState {
 }
 
 /// Whether a version's content reached its file.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::store::Landed;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// let version = handler.versions().list_versions("a")?.remove(0);
+/// assert!(matches!(version.landed, Landed::Yes(_)));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Landed {
     /// It stood there, as the file system said then.
@@ -137,6 +178,7 @@ pub enum Landed {
 
 /// What tells a file unchanged without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Identity {
     /// Device.
     pub device: u64,
@@ -177,6 +219,20 @@ impl Identity {
 }
 
 /// One version of one file.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// for version in handler.versions().list_versions("a")? {
+///     let size = version.file.map(|file| file.content.size);
+///     println!("{} {} {:?} {}", version.number, version.kind.name(), size, version.created.to_rfc3339());
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
     /// Whose.
@@ -207,6 +263,7 @@ pub struct Version {
 
 /// A version to be recorded.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct NewVersion {
     /// Whose.
     pub key: Key,
@@ -226,6 +283,7 @@ pub struct NewVersion {
 
 /// A record to be written.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub enum New {
     /// A version; its number is given at the commit.
     Version(NewVersion),
@@ -255,6 +313,7 @@ pub enum New {
 
 /// What became of a [`New`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Committed {
     /// The version's number; 0 for other records.
     pub number: u64,
@@ -264,6 +323,7 @@ pub struct Committed {
 
 /// A backup to be recorded.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct NewSnapshot {
     /// Its name.
     pub name: String,
@@ -280,6 +340,7 @@ pub struct NewSnapshot {
 
 /// A backup.
 #[derive(Clone, Debug, PartialEq)]
+#[doc(hidden)]
 pub struct Snapshot {
     /// Its name.
     pub name: String,
@@ -311,6 +372,19 @@ pub struct Damage {
 }
 
 /// What verify found.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::progress::Progress;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// let report = handler.verify(&Progress::new())?;
+/// assert_eq!((report.damaged.len(), report.versions), (0, 1));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VerifyReport {
     /// Everything damaged; empty when all is well.
@@ -330,6 +404,20 @@ pub struct VerifyReport {
 }
 
 /// What repair did.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::progress::Progress;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// for action in handler.repair(false, &Progress::new())?.actions {
+///     println!("{action}");
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RepairReport {
     /// Sentences, one for each thing done.
@@ -338,6 +426,7 @@ pub struct RepairReport {
 
 /// What to remove.
 #[derive(Clone, Debug, Default)]
+#[doc(hidden)]
 pub struct PrunePlan {
     /// Versions.
     pub versions: Vec<RecordId>,
@@ -346,6 +435,20 @@ pub struct PrunePlan {
 }
 
 /// What prune did.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::{progress::Progress, version::Retention};
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// let keep = Retention { keep_last: Some(10), ..Retention::default() };
+/// let report = handler.prune(None, &keep, false, &Progress::new())?;
+/// assert_eq!(report.versions, 0);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PruneReport {
     /// Versions removed.

@@ -161,6 +161,20 @@ impl Store {
 
 /// Reads one content, in bounded memory; `Read + Seek`. A damaged chunk is an error (an [`Error`] of code `damaged`
 /// inside the `io::Error`), never wrong bytes.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::store::Which;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+/// let (version, mut reader) = handler.versions().open_version("a", &Which::Newest)?;
+/// assert_eq!((version.number, reader.size()), (1, 4));
+/// assert_eq!(reader.read_all()?, b"text");
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub struct ContentReader {
     shared: Arc<Shared>,
     content: Content,
@@ -189,6 +203,9 @@ impl ContentReader {
     }
 
     /// All of it in memory; for contents whose size the caller has looked at.
+    ///
+    /// # Errors
+    /// `damaged` if a byte is not what was stored; `too_large` and `out_of_memory` for what memory cannot hold; `io`.
     pub fn read_all(mut self) -> Result<Vec<u8>> {
         // Not reserved in advance: the size is a claim of the record until the chunks have proved it.
         let mut bytes = Vec::new();

@@ -46,6 +46,19 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Options of a transaction.
+///
+/// ```
+/// use electrus::transaction::{Transaction, TransactionOptions};
+/// use electrus::workspace::{OpenOptions, Workspace};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// let options = TransactionOptions { verify: false, ..TransactionOptions::default() };
+/// let mut transaction = Transaction::with(&workspace, options);
+/// transaction.write("a", "one").write("b", "two");
+/// transaction.commit()?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct TransactionOptions<'t> {
     /// The digest in the results. Default sha256.
@@ -85,6 +98,20 @@ impl TransactionOptions<'_> {
 }
 
 /// How a transaction writes one file.
+///
+/// ```
+/// use electrus::atomic::Condition;
+/// use electrus::transaction::{Transaction, WriteHow};
+/// use electrus::workspace::{OpenOptions, Source, Workspace};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// let new = WriteHow { condition: Condition::Absent, ..WriteHow::default() };
+/// let mut transaction = Transaction::new(&workspace);
+/// transaction.write_from("a", Source::Bytes(b"one"), new);
+/// transaction.commit()?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct WriteHow {
     /// When to replace; checked once all locks are held.
@@ -133,6 +160,19 @@ pub struct Transaction<'t> {
 }
 
 /// What a transaction did.
+///
+/// ```
+/// use electrus::transaction::Transaction;
+/// use electrus::workspace::{OpenOptions, Workspace};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// let mut transaction = Transaction::new(&workspace);
+/// transaction.write("a", "one").write("b", "two");
+/// let committed = transaction.commit()?;
+/// assert_eq!(committed.results.iter().map(|file| file.version).collect::<Vec<_>>(), [Some(1), Some(1)]);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Committed {
     /// Names the transaction: 16 hex digits.

@@ -34,6 +34,20 @@ pub struct RecoveredFile {
 }
 
 /// A transaction that a crash interrupted after it was decided.
+///
+/// ```
+/// use electrus::workspace::{OpenOptions, Workspace};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// for transaction in workspace.recovered() {
+///     match &transaction.problem {
+///         None => println!("{}: {} files", transaction.id, transaction.files.len()),
+///         Some(problem) => eprintln!("{}: {problem}", transaction.id),
+///     }
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Recovered {
     /// Its name: 16 hex digits.
@@ -47,6 +61,19 @@ pub struct Recovered {
 
 /// Carries out transactions that were decided and whose owners are dead; [`Workspace::open`] has done so already.
 /// Call it in a program that runs for long, should another one have died meanwhile.
+///
+/// # Errors
+/// `read_only`, `permission_denied`, `io`: the store. What keeps a transaction from being carried out is in the
+/// result instead.
+///
+/// ```
+/// use electrus::{transaction::recover, workspace::{OpenOptions, Workspace}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// assert!(recover(&workspace)?.is_empty());
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub fn recover(workspace: &Workspace) -> Result<Vec<Recovered>> {
     recover_within(workspace, Timeout::default())
 }

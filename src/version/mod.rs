@@ -21,11 +21,13 @@ const LONGEST_TAG: usize = 255;
 
 /// The history of each file under a base folder. `Send + Sync`, cheap to clone.
 ///
-/// ```no_run
+/// ```
 /// use electrus::version::FileVersionManager;
 /// use electrus::workspace::{ChangeOptions, OpenOptions, Workspace};
 ///
-/// let workspace = Workspace::open("my_project", &OpenOptions::default())?;
+/// # let my_project = tempfile::tempdir()?;
+/// # std::fs::write(my_project.path().join("important_doc.txt"), "text")?;
+/// let workspace = Workspace::open(&my_project, &OpenOptions::default())?;
 /// let history = FileVersionManager::new(&workspace);
 /// let made = history.create_version("important_doc.txt", ChangeOptions::default())?;
 /// println!("version {:?}", made.version);
@@ -46,17 +48,28 @@ impl FileVersionManager {
     }
 
     /// Records the file as it stands.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve) and of [`Workspace::snapshot`].
     pub fn create_version(&self, name: impl AsRef<Path>, options: ChangeOptions<'_>) -> Result<Changed> {
         let location = self.workspace.base().resolve(name, Follow::Whole)?;
         self.workspace.snapshot(location, options)
     }
 
     /// Every file that has a history, in the order of its bytes.
+    ///
+    /// # Errors
+    /// `damaged`, `format_unsupported`, `permission_denied`, `io`: the store.
     pub fn files(&self) -> Result<Vec<Key>> {
         self.workspace.store().keys()
     }
 
-    /// All versions of a file, by number. A file without history has none; a name that never was is `not_found`.
+    /// All versions of a file, by number. A file without history has none.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `not_found` for a name that never was;
+    /// `format_unsupported`, `permission_denied`, `io`: the store. What is damaged is missing from the list; `verify`
+    /// tells.
     pub fn list_versions(&self, name: impl AsRef<Path>) -> Result<Vec<Version>> {
         let key = self.key(&name)?;
         let mut versions = self.workspace.store().versions(&key)?;
@@ -68,6 +81,10 @@ impl FileVersionManager {
     }
 
     /// One version of a file.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `version_not_found`, `number_conflict` if two records
+    /// claim the number, `damaged`, `io`.
     pub fn version(&self, name: impl AsRef<Path>, which: &Which) -> Result<Version> {
         let key = self.key(&name)?;
         let version = self.workspace.store().version(&key, which).map_err(|e| e.at(name.as_ref()))?;
@@ -75,6 +92,10 @@ impl FileVersionManager {
     }
 
     /// What a person writes for a version: a number, a record's id, `newest`, or a tag.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `version_not_found` if no version has such a tag;
+    /// `io`.
     pub fn which(&self, name: impl AsRef<Path>, text: &str) -> Result<Which> {
         if text == "newest" {
             return Ok(Which::Newest);
@@ -96,6 +117,10 @@ impl FileVersionManager {
     }
 
     /// The bytes of a version, verified.
+    ///
+    /// # Errors
+    /// Those of [`open_version`](Self::open_version); `damaged` if a byte is not what was stored; `too_large` and
+    /// `out_of_memory` for what memory cannot hold.
     pub fn read_version(&self, name: impl AsRef<Path>, which: &Which) -> Result<Vec<u8>> {
         let (_, mut reader) = self.open_version(&name, which)?;
         let mut bytes = Vec::new();
@@ -106,6 +131,9 @@ impl FileVersionManager {
     }
 
     /// A version and a reader of its content, which verifies what it gives out.
+    ///
+    /// # Errors
+    /// Those of [`version`](Self::version); `version_not_found` for one that says that the file is gone.
     pub fn open_version(&self, name: impl AsRef<Path>, which: &Which) -> Result<(Version, ContentReader)> {
         let version = self.version(&name, which)?;
         let state = with_content(&version).map_err(|e| e.at(name.as_ref()))?;
@@ -115,6 +143,26 @@ impl FileVersionManager {
 
     /// Puts a version back, at its own name or at another: verified before it replaces, atomic, and recorded as a new
     /// version (kind `restore`). What it replaces is in history first. Permission bits come back with it; owners do not.
+    ///
+    /// # Errors
+    /// Those of [`open_version`](Self::open_version), of
+    /// [`Base::resolve_creating`](crate::path::Base::resolve_creating) and of [`Workspace::write`]; `damaged`: the
+    /// file stays as it is.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::store::Which;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"worse"), ChangeOptions::default())?;
+    /// let restored = handler.versions().restore_version("a", &Which::Number(1), None, ChangeOptions::default())?;
+    /// assert_eq!(restored.version, Some(3));
+    /// assert_eq!(std::fs::read(folder.path().join("a"))?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn restore_version(
         &self,
         name: impl AsRef<Path>,
@@ -138,11 +186,49 @@ impl FileVersionManager {
 
     /// What changed from one version to another (or to the file as it is): a unified diff of text, or a sentence about
     /// contents that are not text or too large to compare by lines. Empty if nothing did.
+    ///
+    /// # Errors
+    /// Those of [`open_version`](Self::open_version); `not_found` if there is no file to compare with; `damaged`,
+    /// `out_of_memory`.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::store::Which;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"other text"), ChangeOptions::default())?;
+    /// let diff = handler.versions().diff("a", &Which::Number(1), None)?;
+    /// assert!(diff.contains("-text") && diff.contains("+other text"));
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn diff(&self, name: impl AsRef<Path>, from: &Which, to: Option<&Which>) -> Result<String> {
         diff::diff(self, name.as_ref(), from, to)
     }
 
     /// Tags a version, or takes the tag away. A tag names one version of a file: to move it, take it away first.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `invalid_argument` for an empty tag, one of more than
+    /// 255 bytes or with control characters; `version_not_found` if there is no such version, or it has not the tag
+    /// that is to go; `already_exists` if another version has it; `lock_timeout`, `would_deadlock`, `read_only`,
+    /// `no_space`, `io`.
+    ///
+    /// ```
+    /// use electrus::handler::AdvancedFileHandler;
+    /// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+    /// handler.secure_write("a", Source::Bytes(b"text"), ChangeOptions::default())?;
+    /// let history = handler.versions();
+    /// history.tag("a", 1, "release", true)?;
+    /// let tagged = history.which("a", "release")?;
+    /// assert_eq!(history.read_version("a", &tagged)?, b"text");
+    /// # Ok::<(), electrus::error::Error>(())
+    /// ```
     pub fn tag(&self, name: impl AsRef<Path>, number: u64, tag: &str, set: bool) -> Result<()> {
         check_tag(tag)?;
         let key = self.key(&name)?;
@@ -179,6 +265,11 @@ impl FileVersionManager {
     /// Removes versions that no rule keeps, of one file or of all. The newest version of a file, its newest content,
     /// the tagged, those of which it is not known yet whether they landed, and those that an interrupted transaction
     /// works from always stay.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve); `invalid_argument` when no rule is given, `not_found`
+    /// for a name that never was, `store_busy` while writers are at work or a lease is left (unless told to break
+    /// it), `damaged`, `cancelled`, `read_only`, `no_space`, `io`.
     pub fn prune(
         &self,
         name: Option<&Path>,
@@ -211,11 +302,18 @@ impl FileVersionManager {
     }
 
     /// Reads every byte of the store and checks it; changes none.
+    ///
+    /// # Errors
+    /// `cancelled`, `format_unsupported`, and what the system says: `permission_denied`, `io`. What is damaged is in
+    /// the report instead.
     pub fn verify(&self, progress: &Progress) -> Result<VerifyReport> {
         self.workspace.store().verify(progress)
     }
 
     /// What a file is known by, also if it and its folder are gone.
+    ///
+    /// # Errors
+    /// Those of [`Base::resolve`](crate::path::Base::resolve) but for missing folders.
     pub fn key(&self, name: impl AsRef<Path>) -> Result<Key> {
         match self.workspace.base().resolve(&name, Follow::Whole) {
             Ok(location) => Ok(location.key().clone()),

@@ -8,6 +8,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 /// What retention keeps. A version stays if any rule keeps it; the newest and the tagged always stay.
+///
+/// ```
+/// use electrus::version::Retention;
+/// use std::time::Duration;
+///
+/// let week = Duration::from_secs(7 * 24 * 3600);
+/// let keep = Retention { keep_last: Some(10), keep_within: Some(week), ..Retention::default() };
+/// # let _ = keep;
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Retention {
     /// The last N of each file (of all backups).

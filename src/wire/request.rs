@@ -12,6 +12,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The type of one key of a request or a result.
+///
+/// ```
+/// use electrus::ops::Type;
+///
+/// assert!(Type::Mode.admits(&"644".into()) && !Type::Flag.admits(&"yes".into()));
+/// assert_eq!(Type::Seconds.name(), "seconds");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
     /// A name or path. In requests `<key>_b64` may stand in its place, in results it stands beside it for a name that is not UTF-8.
@@ -147,6 +154,15 @@ fn all(value: &Value, test: fn(&Value) -> bool) -> bool {
 }
 
 /// When a key is there.
+///
+/// ```
+/// use electrus::ops::{Operation, Presence};
+///
+/// let must: Vec<&str> =
+///     Operation::find("write")?.options().filter(|f| f.presence == Presence::Always).map(|f| f.key).collect();
+/// assert_eq!(must, ["path", "content"]);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// Always.
@@ -158,6 +174,15 @@ pub enum Presence {
 }
 
 /// One key of a request or a result.
+///
+/// ```
+/// use electrus::ops::Operation;
+///
+/// for field in Operation::find("read")?.options() {
+///     println!("{} ({}): {}", field.key, field.kind.name(), field.doc);
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The key, in snake_case.

@@ -11,6 +11,19 @@ use std::io::Read;
 use std::path::PathBuf;
 
 /// New content for a file.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"in memory"), ChangeOptions::default())?;
+/// let mut stream = std::io::Read::take(std::io::repeat(b'x'), 100_000);
+/// let written = handler.secure_write("b", Source::Reader(&mut stream), ChangeOptions::default())?;
+/// assert_eq!(written.size, 100_000);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 pub enum Source<'a> {
     /// In memory.
     Bytes(&'a [u8]),
@@ -25,9 +38,26 @@ pub enum Source<'a> {
 
 /// Content that waits in a temporary file beside its target.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct Spooled(pub(crate) Box<AtomicFile>);
 
 /// Under which lock an operation runs.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::lock::{LockOptions, LockType};
+/// use electrus::workspace::{ChangeOptions, Hold, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let lock = handler.lock("a", LockType::Exclusive, &LockOptions::default())?;
+/// for text in ["one", "two"] {
+///     let under = ChangeOptions { hold: Hold::Use(&lock), ..ChangeOptions::default() };
+///     handler.secure_write("a", Source::Bytes(text.as_bytes()), under)?;
+/// }
+/// lock.release()?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Hold<'a> {
     /// Take the file's lock for the time of the operation.
@@ -43,6 +73,18 @@ impl Default for Hold<'_> {
 }
 
 /// Options of a change.
+///
+/// ```
+/// use electrus::atomic::Condition;
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// let new = ChangeOptions { condition: Condition::Absent, mode: Some(0o600), ..ChangeOptions::default() };
+/// handler.secure_write("key", Source::Bytes(b"secret"), new)?;
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ChangeOptions<'a> {
     /// Record versions (of the new content, and of what it replaces if history does not hold that). Default true.
@@ -89,6 +131,7 @@ impl Default for ChangeOptions<'_> {
 }
 
 /// One write of several that share their flushes.
+#[doc(hidden)]
 pub struct Change<'s, 'o> {
     /// The file, resolved (missing folders created).
     pub location: Location,
@@ -99,6 +142,19 @@ pub struct Change<'s, 'o> {
 }
 
 /// What a change did.
+///
+/// ```
+/// use electrus::handler::AdvancedFileHandler;
+/// use electrus::workspace::{ChangeOptions, OpenOptions, Source};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let handler = AdvancedFileHandler::open(folder.path(), &OpenOptions::default())?;
+/// handler.secure_write("a", Source::Bytes(b"ours"), ChangeOptions::default())?;
+/// std::fs::write(folder.path().join("a"), "theirs")?;
+/// let changed = handler.secure_write("a", Source::Bytes(b"ours again"), ChangeOptions::default())?;
+/// assert_eq!((changed.version, changed.outside_edit), (Some(3), Some(2)));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// The full path.

@@ -30,7 +30,9 @@ pub(crate) use survey::{Survey, best_digest, digest_file, landed, open_standing,
 pub(crate) use turn::{Slot, Turn, new_version};
 pub(crate) use write::{check_restored, copy, keep_staged, read_back};
 
-pub use change::{Change, ChangeOptions, Changed, Hold, Source, Spooled};
+#[doc(hidden)]
+pub use change::{Change, Spooled};
+pub use change::{ChangeOptions, Changed, Hold, Source};
 
 use crate::atomic;
 use crate::error::{Code, Error, Family, IoContext, Result};
@@ -51,6 +53,17 @@ pub(crate) const UNRELEASED: &str = "its lock could not be given back";
 const UNKEPT: &str = "what was written to the file meanwhile could not be kept";
 
 /// How a base folder is opened.
+///
+/// ```
+/// use electrus::{error::Code, handler::AdvancedFileHandler, workspace::{ChangeOptions, OpenOptions}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let looking = OpenOptions { read_only: true, ..OpenOptions::default() };
+/// let handler = AdvancedFileHandler::open(folder.path(), &looking)?;
+/// # std::fs::write(folder.path().join("a"), "text")?;
+/// assert_eq!(handler.delete("a", ChangeOptions::default()).unwrap_err().code(), Code::ReadOnly);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// Names may lead out of the base folder, also those of interrupted transactions and of backups' original places.
@@ -67,6 +80,17 @@ pub struct OpenOptions {
 }
 
 /// An open base folder. `Send + Sync`, cheap to clone: clones are the same workspace.
+///
+/// ```
+/// use electrus::{path::Follow, workspace::{ChangeOptions, OpenOptions, Source, Workspace}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let workspace = Workspace::open(folder.path(), &OpenOptions::default())?;
+/// let file = workspace.base().resolve("a.txt", Follow::Whole)?;
+/// let changed = workspace.write(file, Source::Bytes(b"text"), ChangeOptions::default())?;
+/// assert_eq!(changed.version, Some(1));
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Workspace(Arc<Inner>);
 
@@ -83,6 +107,11 @@ struct Inner {
 impl Workspace {
     /// Opens an existing base folder: finishes transactions that a crash left, removes temporary files of dead writers.
     /// Creates nothing.
+    ///
+    /// # Errors
+    /// `not_found`, `not_a_directory`, `permission_denied` and `io`: the folder; `not_a_directory` if the store is
+    /// none, `no_space` for finishing what a crash left. A store that is damaged, of a newer format or not to be
+    /// written does not keep the folder from being opened: what needs it says so.
     pub fn open(base: impl AsRef<Path>, options: &OpenOptions) -> Result<Workspace> {
         let base = Base::open(base, options.allow_outside)?;
         let how = StoreOptions { group: options.group, read_only: options.read_only };
@@ -116,6 +145,7 @@ impl Workspace {
     }
 
     /// The store of versions.
+    #[doc(hidden)]
     pub fn store(&self) -> &Store {
         &self.0.store
     }
@@ -136,6 +166,14 @@ impl Workspace {
     }
 
     /// Replaces one file.
+    ///
+    /// # Errors
+    /// `already_exists` or `changed` if the condition does not hold; `not_a_file`; `lock_timeout`, `would_deadlock`,
+    /// `not_locked` (the lock that is held does not cover the file), `cancelled`; `invalid_argument` for a mode that
+    /// is none; `checksum_mismatch` if what was written reads back as something else; `changed_while_read` if a
+    /// program that takes no locks changes the file all the while; what the source says; `read_only`,
+    /// `permission_denied`, `no_space`, `io`, and `durability_unknown`, which alone means that the new content stands
+    /// there.
     pub fn write(&self, location: Location, source: Source<'_>, options: ChangeOptions<'_>) -> Result<Changed> {
         let mut results = self.write_many(vec![Change { location, source, options }]);
         results.pop().unwrap_or_else(|| Err(Error::new(Code::Internal)))
@@ -143,6 +181,9 @@ impl Workspace {
 
     /// Writes down what was postponed and reports a failure to do so. Dropping the last clone does the same, without
     /// telling.
+    ///
+    /// # Errors
+    /// What the system says: `permission_denied`, `no_space`, `io`. Nothing that was acknowledged is lost.
     pub fn close(&self) -> Result<()> {
         self.flush_notes()?;
         self.0.store.close()

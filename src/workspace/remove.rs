@@ -16,6 +16,11 @@ impl Workspace {
     ///
     /// The file that goes is looked at once more after it went: what was written to it between the first look and its
     /// end is kept as an `outside_edit`. One that another program *replaces* in that instant cannot be told.
+    ///
+    /// # Errors
+    /// `not_found`, `not_a_file`, `changed` if the condition does not hold; `lock_timeout`, `would_deadlock`,
+    /// `not_locked`, `cancelled`, `changed_while_read`, `read_only`, `permission_denied`, `no_space`, `io`;
+    /// `durability_unknown`: it is gone now.
     pub fn delete(&self, location: Location, options: ChangeOptions<'_>) -> Result<Changed> {
         self.delete_at(&location, &options).map_err(|e| e.at(location.path()))
     }

@@ -26,6 +26,12 @@ impl Workspace {
     /// Renames a file; both histories tell of it. With `Condition::Absent` an existing target is refused; otherwise what
     /// it replaces is in its history first (a checksum condition is about the target). A symbolic link is renamed as
     /// such, and a target that is one is replaced.
+    ///
+    /// # Errors
+    /// `not_found`; `not_a_file` for a folder; `already_exists` or `changed` if the condition on the new name does
+    /// not hold; `invalid_argument` if both names are one file; `lock_timeout`, `would_deadlock`, `not_locked`,
+    /// `cancelled`, `changed_while_read`, `cross_device`, `read_only`, `permission_denied`, `no_space`, `io`;
+    /// `durability_unknown`: it has the new name now.
     pub fn rename(&self, from: Location, to: Location, options: ChangeOptions<'_>) -> Result<Changed> {
         self.rename_at(&from, &to, &options).map_err(|e| e.at(from.path()))
     }

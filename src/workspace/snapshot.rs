@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 impl Workspace {
     /// Records what stands there now, whoever wrote it, as a version (kind `snapshot`). The newest version again if it
     /// is that.
+    ///
+    /// # Errors
+    /// `not_found`, `not_a_file`, `lock_timeout`, `would_deadlock`, `not_locked`, `cancelled`, `changed_while_read`,
+    /// `read_only`, `permission_denied`, `no_space`, `io`.
     pub fn snapshot(&self, location: Location, options: ChangeOptions<'_>) -> Result<Changed> {
         self.snapshot_at(&location, &options).map_err(|e| e.at(location.path()))
     }

@@ -64,6 +64,7 @@ impl Workspace {
     /// Replaces several files, each atomically and with the same guarantees as alone; flushes are shared. One result for
     /// each in order; one that fails fails alone. Locks are taken in one sorted order; a name that comes twice is
     /// written twice, in order.
+    #[doc(hidden)]
     pub fn write_many(&self, changes: Vec<Change<'_, '_>>) -> Vec<Result<Changed>> {
         let mut results = Results((0..changes.len()).map(|_| None).collect());
         for mut group in groups(changes) {

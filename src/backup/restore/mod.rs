@@ -19,6 +19,20 @@ use survey::Outcome;
 const NAMED: usize = 20;
 
 /// What to restore, and where to.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions, RestoreOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// let options = RestoreOptions { to: Some(folder.path().join("there")), ..RestoreOptions::default() };
+/// assert_eq!(backups.restore(&made.name, &options)?.restored, 1);
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct RestoreOptions {
     /// Files and folders in the backup, as [`show`](BackupManager::show) names them (or by the absolute path they had); everything if empty.
@@ -33,6 +47,20 @@ pub struct RestoreOptions {
 }
 
 /// What a restore did.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// let report = backups.restore(&made.name, &Default::default())?;
+/// assert_eq!((report.restored, report.skipped.len()), (0, 1)); // all stands there as it was
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct RestoreReport {
     /// The backup.
@@ -52,6 +80,23 @@ pub struct RestoreReport {
 }
 
 /// Something that stands in the way of a restore.
+///
+/// ```
+/// use electrus::backup::{BackupManager, CreateOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let documents = folder.path().join("documents");
+/// # std::fs::create_dir(&documents)?;
+/// # std::fs::write(documents.join("a.txt"), "text")?;
+/// let backups = BackupManager::open(folder.path().join("backups"), Default::default())?;
+/// let made = backups.create(Some("monday"), &[&documents], &CreateOptions::default())?;
+/// std::fs::write(documents.join("a.txt"), "edited")?;
+/// for conflict in backups.conflicts(&made.name, &Default::default())? {
+///     println!("{}: {}", conflict.path.display(), conflict.what);
+///     assert!(conflict.can_overwrite);
+/// }
+/// # Ok::<(), electrus::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
     /// Where.
