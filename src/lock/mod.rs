@@ -51,6 +51,7 @@ mod wait;
 
 pub use guard::LockGuard;
 pub use inherit::{ChildLock, VARIABLE};
+pub(crate) use sidecar::refuse_sidecar;
 pub use sidecar::{is_sidecar, sidecar_name};
 
 use crate::error::{Code, Error, Result};
