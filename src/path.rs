@@ -429,6 +429,16 @@ fn create_folder(dir: &Dir, name: &OsStr, durable: bool) -> Result<()> {
     Ok(())
 }
 
+/// Creates a folder by its ordinary path, and those that are missing above it, each made durable.
+pub(crate) fn create_folders(path: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return std::fs::create_dir_all(path) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    if !parent.is_dir() {
+        create_folders(parent)?;
+    }
+    create_folder(&Dir::open(parent)?, name, true).map_err(Into::into)
+}
+
 /// Names that no file can have, on any platform.
 fn check_name(name: &Path) -> Result<()> {
     let bytes = bytes_of(name.as_os_str());

@@ -53,7 +53,7 @@ pub use restore::{Conflict, RestoreOptions, RestoreReport};
 pub use verify::VerifyOptions;
 
 use crate::error::{Code, Error, IoContext, Result};
-use crate::path::STORE;
+use crate::path::{STORE, create_folders};
 use crate::progress::Progress;
 use crate::store::{ContentReader, PruneReport, RepairReport, Snapshot, Store, StoreOptions};
 use crate::sys::Dir;
@@ -453,7 +453,7 @@ impl BackupManager {
                 _ => workspace.base().dir().sync().map(drop).at(&self.0.parent),
             };
         }
-        std::fs::create_dir_all(&self.0.parent).at(&self.0.parent)
+        create_folders(&self.0.parent).at(&self.0.parent)
     }
 }
 

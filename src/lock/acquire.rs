@@ -38,10 +38,9 @@ fn take(
     patience: &Patience<'_>,
 ) -> Result<Option<LockGuard>> {
     for inherited in registry.inherited().iter().filter(|inherited| inherited.is_of(&sidecar)) {
-        if !inherited.is_held(&sidecar)? {
+        if !inherited.serves(&sidecar, kind)? {
             continue;
         }
-        inherited.serves(kind)?;
         let alone = wait::for_nested(&sidecar, location, kind, &place, patience)?;
         return Ok(alone.then(|| LockGuard::inherited(sidecar, place, kind, Timestamp::now())));
     }

@@ -64,6 +64,13 @@ impl LockGuard {
         found.is_ok_and(|stat| sys::identity(location.dir(), &name, &stat) == held.sidecar.identity)
     }
 
+    /// After the target was given a mode: the lock file, if it is ours, gets that too.
+    pub(crate) fn follow_mode(&self, target: u32) {
+        if let Some(held) = self.held.as_ref().filter(|held| held.place.is_here()) {
+            held.sidecar.follow_mode(target);
+        }
+    }
+
     /// How it is held.
     pub fn kind(&self) -> LockType {
         self.kind

@@ -64,15 +64,16 @@ impl ChildLock {
 /// A lock that this process was started under.
 #[derive(Debug)]
 pub(super) struct Inherited {
-    /// A descriptor of our own of the open file that carries the lock. Never unlocked.
-    file: File,
+    /// A descriptor of our own of the open file that carries the lock. Never unlocked. `None`: it was closed on the way
+    /// here, as some programs do with all that they do not know.
+    file: Option<File>,
     device: u64,
     inode: u64,
     kind: LockType,
 }
 
 impl Inherited {
-    /// Those that the environment names and that are what it says; anything else is nobody's lock.
+    /// Those that the environment names; what is not what it says is nobody's lock.
     pub fn from_environment() -> Vec<Inherited> {
         let Ok(value) = std::env::var(VARIABLE) else { return Vec::new() };
         value.split(';').take(ENTRIES_MAX).filter_map(Inherited::parse).collect()
@@ -87,10 +88,12 @@ impl Inherited {
             "s" => LockType::Shared,
             _ => return None,
         };
-        let file = sys::adopt(number).ok()?;
-        let stat = sys::stat_file(&file).ok()?;
-        let same = stat.kind == FileKind::File && (stat.device, stat.inode) == (device, inode);
-        same.then_some(Inherited { file, device, inode, kind })
+        let is_it = |file: &File| {
+            let stat = sys::stat_file(file);
+            stat.is_ok_and(|stat| stat.kind == FileKind::File && (stat.device, stat.inode) == (device, inode))
+        };
+        let file = sys::adopt(number).ok().filter(is_it);
+        Some(Inherited { file, device, inode, kind })
     }
 
     /// Whether it is on this sidecar.
@@ -99,23 +102,37 @@ impl Inherited {
     }
 
     /// Whether the lock is really held, and through this descriptor: another open file of the sidecar does not get
-    /// what this one has.
-    pub fn is_held(&self, sidecar: &Sidecar) -> Result<bool> {
+    /// what this one has. An error if a lock of the type `wanted` would have to wait for the program that runs this one.
+    pub fn serves(&self, sidecar: &Sidecar, wanted: LockType) -> Result<bool> {
+        let Some(file) = &self.file else { return self.is_lost(sidecar, wanted).map(|()| false) };
         let exclusive = self.kind == LockType::Exclusive;
-        if locks::try_lock(&sidecar.file, !exclusive).map_err(|e| sidecar.failed(e))? {
-            locks::unlock(&sidecar.file).map_err(|e| sidecar.failed(e))?;
+        if is_free(sidecar, !exclusive)? || !locks::try_lock(file, exclusive).map_err(|e| sidecar.failed(e))? {
             return Ok(false);
         }
-        locks::try_lock(&self.file, exclusive).map_err(|e| sidecar.failed(e))
-    }
-
-    /// An error if a lock of this type would have to wait for the program that runs this one.
-    pub fn serves(&self, kind: LockType) -> Result<()> {
-        match (self.kind, kind) {
+        match (self.kind, wanted) {
             (LockType::Shared, LockType::Exclusive) => {
                 Err(Error::message(Code::WouldDeadlock, "this program runs under a shared lock on the file"))
             }
-            _ => Ok(()),
+            _ => Ok(true),
         }
     }
+
+    /// The program that runs this one under the lock gives it back when this one ends: nobody should wait for that.
+    fn is_lost(&self, sidecar: &Sidecar, wanted: LockType) -> Result<()> {
+        if !self.kind.excludes(wanted) || is_free(sidecar, wanted == LockType::Exclusive)? {
+            return Ok(());
+        }
+        let words = "this program was started under a lock on the file, but the descriptor that carries it was closed \
+                     on the way: whoever starts programs in between must leave it open (in Python: close_fds=False)";
+        Err(Error::message(Code::WouldDeadlock, words))
+    }
+}
+
+/// Whether nobody holds what excludes such a lock.
+fn is_free(sidecar: &Sidecar, exclusive: bool) -> Result<bool> {
+    let free = locks::try_lock(&sidecar.file, exclusive).map_err(|e| sidecar.failed(e))?;
+    if free {
+        locks::unlock(&sidecar.file).map_err(|e| sidecar.failed(e))?;
+    }
+    Ok(free)
 }

@@ -53,6 +53,7 @@ pub use guard::LockGuard;
 pub use inherit::{ChildLock, VARIABLE};
 #[doc(hidden)]
 pub use sidecar::is_sidecar;
+pub(crate) use sidecar::refuse_sidecar;
 pub use sidecar::sidecar_name;
 
 use crate::error::{Code, Error, Result};

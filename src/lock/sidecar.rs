@@ -12,6 +12,9 @@ use std::path::PathBuf;
 /// The longest name that file systems take, in bytes.
 const NAME_MAX: usize = 255;
 const SUFFIX: &str = ".lock";
+/// Nobody executes a lock file.
+const READ_WRITE: u32 = 0o666;
+const PERMISSIONS: u32 = 0o7777;
 
 /// What tells one sidecar from all others: device and inode.
 pub(super) type Identity = (u64, u64);
@@ -42,6 +45,17 @@ pub fn is_sidecar(dir: &Dir, name: &OsStr) -> Result<bool> {
     };
     let stat = sys::stat_file(&file).at(name)?;
     Ok(stat.kind == FileKind::File && record::is_ours(&file, stat.size).at(name)?)
+}
+
+/// Refuses to change a lock file of ours: who holds the lock on one that is replaced or removed does not exclude whoever
+/// finds the next. An empty one, or anybody else's, is an ordinary file.
+pub(crate) fn refuse_sidecar(location: &Location) -> Result<()> {
+    let is_candidate = location.name().as_encoded_bytes().ends_with(SUFFIX.as_bytes());
+    // One that cannot be read is taken for nobody's.
+    match is_candidate && is_sidecar(location.dir(), location.name()).unwrap_or(false) {
+        true => Err(Error::message(Code::ReservedName, "this is a lock file of electrus").at(location.path())),
+        false => Ok(()),
+    }
 }
 
 /// An open sidecar.
@@ -92,6 +106,16 @@ impl Sidecar {
         }
     }
 
+    /// Gives it the mode that its target has been given, so that whoever may use that may lock it, and nobody else.
+    /// One that is not ours, or belongs to somebody else, stays as it is.
+    pub fn follow_mode(&self, target: u32) {
+        let mode = target & READ_WRITE;
+        let now = sys::stat_file(&self.file).ok().filter(|now| now.mode & PERMISSIONS != mode);
+        if now.is_some_and(|now| record::is_ours(&self.file, now.size).unwrap_or(false)) {
+            let _ = sys::set_mode(&self.file, mode); // the lock works all the same
+        }
+    }
+
     /// For messages.
     pub fn path(&self) -> PathBuf {
         self.target.with_file_name(&self.name)
@@ -137,7 +161,6 @@ fn open_or_create(location: &Location, name: &OsStr) -> io::Result<(File, bool)>
 
 /// Creates it so that whoever may use the target may lock it: with its mode and, where that is allowed, its owner.
 fn create(location: &Location, name: &OsStr) -> io::Result<File> {
-    const READ_WRITE: u32 = 0o666;
     let target = match location.dir().stat(location.name()) {
         Ok(stat) if stat.kind == FileKind::File => stat,
         Ok(_) => return location.dir().create_new(name, READ_WRITE),

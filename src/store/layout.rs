@@ -3,10 +3,13 @@
 use super::StoreOptions;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::sys::{self, Dir, FileKind};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Segment numbers with this bit are random.
 pub const RANDOM: u64 = 1 << 63;
@@ -19,6 +22,10 @@ pub struct Layout {
     pub index: Dir,
     pub path: PathBuf,
     options: StoreOptions,
+    /// Whether the folders above are known to be durable.
+    settled: AtomicBool,
+    /// The optional ones that are.
+    durable: Mutex<BTreeSet<String>>,
 }
 
 impl Layout {
@@ -36,7 +43,20 @@ impl Layout {
         let segments = Layout::found_or_made(segments, &root, "segments", path, options)?;
         let index = Layout::folder(&root, "index", path)?;
         let index = Layout::found_or_made(index, &root, "index", path, options)?;
-        Ok(Some(Layout { root, segments, index, path: path.to_owned(), options }))
+        let (settled, durable) = Default::default();
+        Ok(Some(Layout { root, segments, index, path: path.to_owned(), options, settled, durable }))
+    }
+
+    /// Makes the folders durable, once: whoever made them may not have come to flush them yet, and nothing is to be
+    /// acknowledged that stands in a folder which can vanish.
+    pub fn settle(&self, parent: &Dir) -> Result<()> {
+        if !self.settled.load(Relaxed) {
+            for dir in [&self.segments, &self.root, parent] {
+                dir.sync().at(&self.path)?;
+            }
+            self.settled.store(true, Relaxed);
+        }
+        Ok(())
     }
 
     /// Tools that copy a store may leave out folders that are empty. Where nothing may be written, the root stands in:
@@ -60,7 +80,7 @@ impl Layout {
         }
     }
 
-    /// Creates what is missing, durably, and opens it.
+    /// Creates what is missing, and opens it; durable once it is [settled](Layout::settle).
     pub fn create(parent: &Dir, name: &OsStr, path: &Path, options: StoreOptions) -> Result<Layout> {
         if options.read_only {
             return Err(Error::new(Code::ReadOnly).at(path));
@@ -70,8 +90,6 @@ impl Layout {
         for folder in ["segments", "index"] {
             make_folder(&root, OsStr::new(folder), &path.join(folder), options)?;
         }
-        root.sync().at(path)?;
-        parent.sync().at(path)?;
         Layout::open(parent, name, path, options)?.ok_or_else(|| Error::new(Code::NoStore).at(path))
     }
 
@@ -113,17 +131,18 @@ impl Layout {
         Ok(file)
     }
 
-    /// A folder that only some stores have, created when first needed.
+    /// A folder that only some stores have, created when first needed, and then durable whoever created it.
     pub fn optional_folder(&self, name: &str, create: bool) -> Result<Option<Dir>> {
+        if !create || super::lock(&self.durable).contains(name) {
+            let found = Layout::folder(&self.root, name, &self.path)?;
+            if found.is_some() || !create {
+                return Ok(found);
+            }
+        }
         let path = self.path.join(name);
-        if let Some(dir) = Layout::folder(&self.root, name, &self.path)? {
-            return Ok(Some(dir));
-        }
-        if !create {
-            return Ok(None);
-        }
         make_folder(&self.root, OsStr::new(name), &path, self.options)?;
         self.root.sync().at(&path)?;
+        super::lock(&self.durable).insert(name.to_owned());
         Layout::folder(&self.root, name, &self.path)
     }
 }

@@ -187,7 +187,9 @@ impl Shared {
             };
             *guard = Some(View::load(layout)?);
         }
-        work(guard.as_mut().ok_or_else(|| Error::new(Code::Internal))?)
+        let view = guard.as_mut().ok_or_else(|| Error::new(Code::Internal))?;
+        view.layout.settle(&self.parent)?;
+        work(view)
     }
 
     /// Looks at the store without reading on.

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::lock::LockGuard;
 use crate::path::Location;
 use crate::store::{Identity, Landed};
-use crate::sys::Stat;
+use crate::sys::{FileKind, Stat};
 use crate::time::Timestamp;
 use crate::workspace::{
     Change, Changed, Source, Survey, Workspace, best_digest, digest_file, open_standing, read_back, tombstone,
@@ -43,6 +43,7 @@ pub(super) fn apply(
         // Once more, step by step, from the store; else the next open does it.
         Err(_) => applying.repeat(&steps).map_err(|e| later(&e, &journal))?,
     };
+    applying.let_locks_follow(&done);
     options.pass("applied");
     journal.remove().map_err(|e| e.with_code(Code::DurabilityUnknown))?;
     options.pass("finished");
@@ -119,6 +120,20 @@ impl Applying<'_, '_> {
     fn guard(&self, location: &Location) -> Result<&LockGuard> {
         let guard = self.guards.iter().find(|guard| guard.covers(location));
         guard.copied().ok_or_else(|| Error::new(Code::Internal))
+    }
+
+    /// Lock files get the modes that their targets were given.
+    fn let_locks_follow(&self, outcomes: &Outcomes) {
+        for (name, outcome) in outcomes {
+            let Name { location, .. } = &self.names[*name];
+            let old = self.names[*name].survey().and_then(|survey| survey.stat);
+            let new = outcome.stat.filter(|new| new.kind == FileKind::File);
+            if let (Some(new), Ok(guard)) = (new, self.guard(location))
+                && old.is_none_or(|old| old.mode != new.mode)
+            {
+                guard.follow_mode(new.mode);
+            }
+        }
     }
 
     fn repeat(&self, steps: &[Step]) -> Result<Outcomes> {

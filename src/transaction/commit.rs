@@ -9,7 +9,7 @@ use super::{Committed, Operation, Transaction, TransactionOptions};
 use crate::atomic::{Condition, Staged};
 use crate::checksum::of_bytes;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::lock::{LockGuard, LockOptions, LockType, Timeout};
+use crate::lock::{LockGuard, LockOptions, LockType, Timeout, refuse_sidecar};
 use crate::path::{Base, Follow, Key, Location, bytes_of};
 use crate::store::{FileState, Landed, NewVersion, Unflushed, VersionKind};
 use crate::sys::FileKind;
@@ -108,6 +108,7 @@ impl Names {
     /// The file that a name means, through links; missing folders are created.
     fn written(&mut self, base: &Base, name: &Path) -> Result<usize> {
         let whole = base.resolve_creating(name, true)?;
+        refuse_sidecar(&whole)?;
         self.follow(base, name, whole)
     }
 
@@ -127,7 +128,9 @@ impl Names {
 
     /// The name itself, even if it is a link.
     fn itself(&mut self, base: &Base, name: &Path) -> Result<usize> {
-        Ok(self.add(base.resolve(name, Follow::Parent)?))
+        let location = base.resolve(name, Follow::Parent)?;
+        refuse_sidecar(&location)?;
+        Ok(self.add(location))
     }
 
     fn check(&self) -> Result<()> {

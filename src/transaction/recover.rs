@@ -5,7 +5,7 @@ use super::finish::finish_all;
 use super::journal::{Journal, left};
 use super::step::{Becomes, Step};
 use crate::error::{Code, Error, Result};
-use crate::lock::{LockGuard, LockOptions, LockType, Timeout};
+use crate::lock::{LockGuard, LockOptions, LockType, Timeout, refuse_sidecar};
 use crate::path::{Follow, Location};
 use crate::workspace::{Workspace, release};
 use std::io;
@@ -167,7 +167,7 @@ fn resolve(workspace: &Workspace, step: &Step) -> Result<Option<Location>> {
         resolved => resolved?,
     };
     match location.key() == &step.key {
-        true => Ok(Some(location)),
+        true => refuse_sidecar(&location).map(|()| Some(location)),
         false => Err(Error::message(Code::Changed, "this name leads elsewhere now").at(step.key.to_path())),
     }
 }

@@ -66,6 +66,16 @@ pub enum Hold<'a> {
     Use(&'a LockGuard),
 }
 
+impl Hold<'_> {
+    /// The lock that the caller holds.
+    pub(crate) fn held(&self) -> Option<&LockGuard> {
+        match self {
+            Hold::Take(_) => None,
+            Hold::Use(guard) => Some(guard),
+        }
+    }
+}
+
 impl Default for Hold<'_> {
     fn default() -> Self {
         Hold::Take(LockOptions::default())

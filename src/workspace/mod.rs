@@ -36,7 +36,7 @@ pub use change::{ChangeOptions, Changed, Hold, Source};
 
 use crate::atomic;
 use crate::error::{Code, Error, Family, IoContext, Result};
-use crate::lock::{FileLockManager, LockGuard, LockOptions, LockType, Timeout};
+use crate::lock::{FileLockManager, LockGuard, LockOptions, LockType, Timeout, refuse_sidecar};
 use crate::path::{Base, Follow, Location, STORE};
 use crate::store::{Store, StoreOptions};
 use crate::sys::Dir;
@@ -239,6 +239,8 @@ impl Workspace {
     ) -> Result<Vec<LockGuard>> {
         let mut both = [first, second];
         both.sort_by(|a, b| a.0.key().cmp(b.0.key()));
+        let changed = both.iter().filter(|(_, kind)| *kind == LockType::Exclusive);
+        changed.map(|(location, _)| refuse_sidecar(location)).collect::<Result<()>>()?;
         let (held, options) = match hold {
             Hold::Take(options) => (None, options.clone()),
             Hold::Use(guard) => (Some(guard), LockOptions::default()),

@@ -5,6 +5,7 @@ use super::turn::{Turn, new_version};
 use super::{ChangeOptions, Changed, UNKEPT, UNRELEASED, Workspace, release};
 use crate::atomic::Durability;
 use crate::error::{Code, Error, IoContext, Result};
+use crate::lock::refuse_sidecar;
 use crate::path::Location;
 use crate::progress::Progress;
 use crate::store::{Landed, NewVersion, VersionKind};
@@ -27,6 +28,7 @@ impl Workspace {
 
     fn delete_at(&self, location: &Location, options: &ChangeOptions<'_>) -> Result<Changed> {
         self.writable()?;
+        refuse_sidecar(location)?;
         let guard = self.enter(location, &options.hold)?;
         let kind = location.dir().stat(location.name()).at(location.path())?.kind;
         let mut changed = match kind {

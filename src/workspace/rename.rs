@@ -49,6 +49,9 @@ impl Workspace {
             FileKind::File => self.rename_file(from, to, options)?,
             _ => return Err(Error::new(Code::NotAFile)),
         };
+        if let (FileKind::File, Some(guard)) = (kind, guards.iter().chain(options.hold.held()).find(|g| g.covers(to))) {
+            let _ = to.dir().stat(to.name()).map(|stat| guard.follow_mode(stat.mode));
+        }
         release(guards).map_err(|e| e.after_change(UNRELEASED))?;
         Ok(changed)
     }

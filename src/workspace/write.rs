@@ -8,7 +8,7 @@ use super::{UNRELEASED, Workspace, release};
 use crate::atomic::{AtomicFile, Condition, Displaced, Durability, Staged, WriteOptions, Written};
 use crate::checksum::Algorithm;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::lock::LockGuard;
+use crate::lock::{LockGuard, refuse_sidecar};
 use crate::path::Location;
 use crate::progress::Progress;
 use crate::store::{FileState, Identity, Landed, NewVersion, Store, Unflushed, VersionKind};
@@ -101,6 +101,7 @@ impl Workspace {
 
     fn open_temp(&self, change: &Change<'_, '_>) -> Result<(Option<LockGuard>, Option<AtomicFile>)> {
         self.writable()?;
+        refuse_sidecar(&change.location)?;
         let guard = self.enter(&change.location, &change.options.hold)?;
         if matches!(change.source, Source::Spooled(_)) {
             return Ok((guard, None));
@@ -349,6 +350,11 @@ impl Workspace {
         if written.size > BIG {
             // Others tell a big file unchanged by this note alone; without it they read it, no worse.
             let _ = self.flush_notes();
+        }
+        if item.survey.stat.is_none_or(|old| old.mode != written.stat.mode)
+            && let Some(guard) = item.guard.as_ref().or(item.options.hold.held())
+        {
+            guard.follow_mode(written.stat.mode);
         }
         release(item.guard).map_err(|e| e.after_change(UNRELEASED))?;
         Ok(Changed {

@@ -62,23 +62,45 @@ fn what_the_environment_claims_is_checked() {
         "0",
         ":::",
         "x;y;;",
-        &format!("0:{device}:{inode}:x"),
-        &format!("-1:{device}:{inode}:x"),
-        &format!("9999:{device}:{inode}:x"),
         &format!("{}:{device}:1:x", parts[0]),
+        &format!("{}:1:{inode}:x", parts[0]),
         &format!("{}:{device}:{inode}:q", parts[0]),
     ] {
         assert_eq!(attempt(lie), "lock_timeout", "{lie:?}");
     }
     assert_eq!(attempt(&format!("nonsense;{}", handed.value())), "ok");
-    // The descriptor was closed on the way.
+}
+
+/// It waited for the lock of the very program that waited for its end, until the time-out.
+#[test]
+fn a_program_whose_descriptor_was_closed_on_the_way_is_told_at_once() {
+    let place = Place::new();
+    let guard = place.take(Exclusive);
+    let handed = guard.for_child().unwrap();
+    let parts: Vec<&str> = handed.value().split(':').collect();
     let program = std::env::current_exe().unwrap();
     let script = format!("exec {}>&-; exec \"$0\" \"$@\"", parts[0]);
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(&program);
     let direct = nested("try-exclusive", &place, handed.value());
     command.args(direct.get_args()).envs(direct.get_envs().filter_map(|(k, v)| Some((k, v?))));
-    assert_eq!(child::answer(&mut command), "lock_timeout");
+    let begin = Instant::now();
+    assert_eq!(child::answer(child::seconds(&mut command, PATIENCE.as_secs_f64())), "would_deadlock");
+    assert!(begin.elapsed() < PATIENCE / 2);
+    // Its number may belong to another file by now, or be no number of a descriptor.
+    for number in ["0", "-1", "9999"] {
+        let value = format!("{number}:{}:{}:x", parts[1], parts[2]);
+        assert_eq!(child::answer(&mut nested("try-shared", &place, &value)), "would_deadlock", "{number}");
+    }
+    let value = handed.value().replacen(parts[0], "9999", 1);
+    drop(handed);
+    guard.release().unwrap();
+    assert_eq!(child::answer(&mut nested("try-exclusive", &place, &value)), "ok", "nobody holds it any more");
+    let shared = place.take(Shared);
+    let value = format!("9999:{}:s", value.split(':').skip(1).take(2).collect::<Vec<_>>().join(":"));
+    assert_eq!(child::answer(&mut nested("try-shared", &place, &value)), "ok");
+    assert_eq!(child::answer(&mut nested("try-exclusive", &place, &value)), "would_deadlock");
+    shared.release().unwrap();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", not(feature = "process-locks")))]
 
 use super::*;
+use electrus::backup::CreateOptions;
 use electrus::error::Code;
 use electrus::transaction::Transaction;
 use std::fs;
@@ -18,6 +19,16 @@ fn child_that_meets_a_fault() {
     let options = ChangeOptions::default();
     let answer = match task.as_str() {
         "write" => handler.secure_write("f", Source::Bytes(b"new"), options).map(drop),
+        "write-deep" => handler.secure_write("d/e/f", Source::Bytes(b"new"), options).map(drop),
+        "backup" => {
+            let elsewhere = Path::new(&folder).join("x/y/z");
+            let handler = AdvancedFileHandler::open(
+                &folder,
+                &OpenOptions { backup_dir: Some(elsewhere), ..OpenOptions::default() },
+            );
+            let backups = handler.and_then(|handler| handler.backups()).unwrap();
+            backups.create(Some("b"), &["f"], &CreateOptions::default()).map(drop)
+        }
         "delete" => handler.delete("f", options).map(drop),
         "rename" => handler.rename("g", "f", options).map(drop),
         "transaction" => {
@@ -53,6 +64,13 @@ impl Run {
         self.folder.path().canonicalize().unwrap()
     }
 
+    /// Where in the log the first call stands whose line has all these; `@` is the folder.
+    fn first(&self, marks: &[&str]) -> usize {
+        let marks: Vec<String> = marks.iter().map(|m| m.replace('@', self.path().to_str().unwrap())).collect();
+        let found = self.log.iter().position(|line| marks.iter().all(|mark| line.contains(mark.as_str())));
+        found.unwrap_or_else(|| panic!("nothing has {marks:?} in {:#?}", self.log))
+    }
+
     /// The injection that hits one call of those whose line has all `marks` (`@` is the folder), counted from the last.
     fn fault(&self, call: &str, marks: &[&str], from_end: usize, errno: &str) -> String {
         let marks: Vec<String> = marks.iter().map(|m| m.replace('@', self.path().to_str().unwrap())).collect();
@@ -77,13 +95,14 @@ fn run(task: &str, faults: &[&str]) -> Option<Run> {
         write(&handler, name, "old");
     }
     handler.close().unwrap();
+    fs::create_dir(folder.path().join(".electrus/tx")).unwrap();
     // So young that its times prove nothing: whoever wants to know it unchanged must read it.
     let young = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
     fs::File::open(folder.path().join("f")).unwrap().set_modified(young).unwrap();
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-o"]).arg(log.path());
-    command.args(["-e", "trace=openat,read,pread64,fsync,unlinkat,renameat,renameat2"]);
+    command.args(["-e", "trace=openat,read,pread64,fsync,fdatasync,unlinkat,renameat,renameat2"]);
     command.args(faults.iter().flat_map(|fault| ["-e", fault]));
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "faults::child_that_meets_a_fault", "--nocapture", "--test-threads=1"]);
@@ -160,4 +179,45 @@ fn a_decision_that_cannot_be_made_durable_is_taken_back_or_not_known() {
     assert!(old(&not_known));
     assert_eq!(open(not_known.folder.path()).workspace().recovered().len(), 1);
     assert_eq!((not_known.content("f"), not_known.content("h")), (Some("new".into()), Some("new".into())));
+}
+
+/// Others may have made a folder and died, or not come to flush it yet: what is acknowledged must not stand in it.
+#[test]
+fn a_process_acknowledges_nothing_before_the_folders_of_the_store_are_durable() {
+    let Some(run) = run("write", &[]) else { return };
+    let first_record = run.first(&["fdatasync(", "@/.electrus/segments/"]);
+    for folder in ["<@>", "<@/.electrus>", "<@/.electrus/segments>"] {
+        assert!(run.first(&["fsync(", folder]) < first_record, "{folder}");
+    }
+    let fault = run.fault("fsync", &["<@/.electrus>"], 0, "EIO");
+    let refused = self::run("write", &[&fault]).unwrap();
+    assert!(refused.answer.starts_with("io 5 "), "{}", refused.answer);
+    assert_eq!(refused.content("f").unwrap(), "old");
+}
+
+#[test]
+fn a_transaction_is_decided_in_a_folder_that_is_durable_whoever_made_it() {
+    let Some(run) = run("transaction", &[]) else { return };
+    let decided = run.first(&["renameat", "/.electrus/tx>"]);
+    let opened =
+        run.log[..decided].iter().rposition(|line| line.contains("openat") && line.contains("\"tx\"")).unwrap();
+    let flushed = |line: &String| line.contains("fsync(") && line.contains("/.electrus>");
+    assert!(run.log[..opened].iter().rev().take(4).any(flushed), "{:#?}", &run.log[..decided]);
+}
+
+#[test]
+fn each_level_of_folders_that_is_created_is_flushed() {
+    let Some(run) = run("write-deep", &[]) else { return };
+    assert_eq!(run.answer, "ok");
+    let named = run.first(&["renameat", "<@/d/e>"]);
+    for folder in ["<@>", "<@/d>"] {
+        assert!(run.first(&["fsync(", folder]) < named, "{folder}");
+    }
+    assert!(run.first(&["fsync(", "<@/d/e>"]) > named);
+    let Some(run) = self::run("backup", &[]) else { return };
+    assert_eq!(run.answer, "ok");
+    let first_record = run.first(&["fdatasync(", "@/x/y/z"]);
+    for folder in ["<@>", "<@/x>", "<@/x/y>", "<@/x/y/z>"] {
+        assert!(run.first(&["fsync(", folder]) < first_record, "{folder}");
+    }
 }
