@@ -223,7 +223,7 @@ fn a_read_only_file_system_is_read_and_not_written() {
 
 #[test]
 fn a_read_only_folder_is_read_and_not_written() {
-    let base = Base::for_everybody();
+    let base = Base::new();
     std::fs::create_dir(base.join("folder")).unwrap();
     let root = rustix::process::geteuid().is_root();
     let program = copy_for_everybody(helper::PROGRAM.as_ref(), base.folder());
