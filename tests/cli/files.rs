@@ -254,7 +254,7 @@ fn every_change_has_the_same_keys_and_every_file_path_is_full() {
 
 #[test]
 fn a_read_only_folder_is_read_and_not_written() {
-    let base = Base::for_everybody();
+    let base = Base::new();
     std::fs::create_dir(base.join("folder")).unwrap();
     let root = rustix::process::geteuid().is_root();
     let program = copy_for_everybody(helper::PROGRAM.as_ref(), base.folder());

@@ -16,11 +16,6 @@ pub struct Base {
 
 impl Base {
     pub fn new() -> Base {
-        Base { dir: tempfile::tempdir().unwrap() }
-    }
-
-    /// In a folder that every user can reach.
-    pub fn for_everybody() -> Base {
         Base { dir: crate::common::open_folder() }
     }
 

@@ -21,14 +21,16 @@ pub fn as_root() -> bool {
     root
 }
 
-/// A folder that every user can reach and read: that of the ordinary temporary files may be below one's own.
+/// A folder that every user can reach and read, under a path that leaves room for a socket's address: the folder of the
+/// ordinary temporary files may be below one's own, and anywhere.
 pub fn open_folder() -> TempDir {
     let everybody = |folder: &Path| {
         let mode = |folder: &Path| std::fs::metadata(folder).map_or(0, |m| m.permissions().mode());
         folder.ancestors().all(|folder| mode(folder) & 0o001 != 0)
     };
     let places = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
-    let place = places.into_iter().find(|place| everybody(place)).expect("no temporary folder is everybody's");
+    let place = places.into_iter().find(|place| place.as_os_str().len() < 60 && everybody(place));
+    let place = place.expect("no temporary folder is everybody's");
     let folder = tempfile::tempdir_in(place).unwrap();
     set_mode(folder.path(), 0o755);
     folder

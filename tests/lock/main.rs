@@ -31,7 +31,7 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = common::open_folder();
         let file = folder.path().join("file");
         let sidecar = folder.path().join("file.lock");
         Place { folder, file, sidecar }

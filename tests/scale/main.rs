@@ -1,13 +1,20 @@
 //! What things cost as a store grows: counted in bytes and system calls, never in time.
 #![cfg(target_os = "linux")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 use electrus::atomic::Durability;
+use electrus::checksum::Algorithm;
 use electrus::handler::AdvancedFileHandler;
 use electrus::store::Which;
 use electrus::workspace::{ChangeOptions, OpenOptions, Source};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use tempfile::TempDir;
 
 /// What is counted is of the whole process: one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -37,6 +44,21 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// A folder with room: that of the temporary files may be in memory.
+fn roomy_folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn text(round: u64) -> String {
+    format!("{round} {}", "some text that stays as it is ".repeat(20))
+}
+
+fn write(handler: &AdvancedFileHandler, round: u64) {
+    // Flushes are the same for each; without them the count is quick.
+    let options = ChangeOptions { durability: Durability::None, ..ChangeOptions::default() };
+    handler.secure_write("f", Source::Bytes(text(round).as_bytes()), options).unwrap();
+}
+
 #[test]
 fn the_last_of_ten_thousand_versions_cost_what_the_first_did() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,10 +69,7 @@ fn the_last_of_ten_thousand_versions_cost_what_the_first_did() {
         if round % 100 == 0 {
             marks.push(cost());
         }
-        let text = format!("{round} {}", "some text that stays as it is ".repeat(20));
-        // Flushes are the same for each; without them the count is quick.
-        let options = ChangeOptions { durability: Durability::None, ..ChangeOptions::default() };
-        handler.secure_write("f", Source::Bytes(text.as_bytes()), options).unwrap();
+        write(&handler, round);
     }
     marks.push(cost());
     let hundred = |n: usize| -> Vec<u64> { marks[n + 1].iter().zip(marks[n]).map(|(b, a)| b - a).collect() };
@@ -74,49 +93,133 @@ fn the_last_of_ten_thousand_versions_cost_what_the_first_did() {
     assert!(first.starts_with(b"0 some text"));
 }
 
-/// 1 GiB, 1 % of it edited in 256 places of 42 KB, and 8 insertions of 100 bytes.
+/// The calls on files that a command makes from its start to its end: the same ones in every run.
+#[cfg(feature = "cli")]
+fn calls(base: &Path, arguments: &[&str]) -> u64 {
+    let counts = tempfile::NamedTempFile::new().unwrap();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-e", "trace=%file,%desc", "-o"]).arg(counts.path()).arg(env!("CARGO_BIN_EXE_electrus"));
+    let output = strace.args(arguments).current_dir(base).env_remove("ELECTRUS_LOCK").output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let table = std::fs::read_to_string(counts.path()).unwrap();
+    let total = table.lines().find(|line| line.ends_with(" total")).unwrap();
+    total.split_whitespace().nth(3).unwrap().parse().unwrap()
+}
+
+/// What a new handler costs that tells the newest version of a file.
+fn opening(base: &Path) -> [u64; 4] {
+    let before = cost();
+    assert!(open(base).metadata("f", Algorithm::Sha256).unwrap().version > 0);
+    let after = cost();
+    [0, 1, 2, 3].map(|n| after[n] - before[n])
+}
+
+#[cfg(feature = "cli")]
 #[test]
-fn an_edit_of_one_percent_grows_the_store_by_at_most_three() {
+fn programs_make_the_same_calls_at_the_tenth_version_and_at_the_ten_thousandth() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (whole, places) = (1u64 << 30, 256);
+    if !common::can_trace() {
+        return;
+    }
     let tmp = tempfile::tempdir().unwrap();
-    let handler = open(tmp.path());
-    let source = tmp.path().join("big");
-    let mut file = std::fs::File::create(&source).unwrap();
+    let mut found = Vec::new();
+    for (from, to) in [(0, 10), (10, 10_000)] {
+        let handler = open(tmp.path());
+        (from..to).for_each(|round| write(&handler, round));
+        handler.close().unwrap();
+        drop(handler);
+        let write = calls(tmp.path(), &["write", "f", "--text", "other"]);
+        let stat = calls(tmp.path(), &["stat", "f"]);
+        let read = calls(tmp.path(), &["read", "f", "--version", "1"]);
+        let open = opening(tmp.path());
+        println!("at {to}: write {write}, stat {stat}, read {read} calls; opening {open:?}");
+        found.push([write, stat, read, open[0], open[1], open[2]]);
+    }
+    for (first, last) in found[0].into_iter().zip(found[1]).take(5) {
+        assert!(last <= first + 20, "{found:?}");
+    }
+    // Bytes depend on how long ago the index was written, and not on how much there is.
+    assert!(found[1][5] <= found[0][5] + (512 << 10), "{found:?}");
+}
+
+/// Makes a file without a pattern.
+fn fill(path: &Path, whole: u64) {
+    let mut file = BufWriter::new(File::create(path).unwrap());
     for block in 0..whole >> 20 {
         file.write_all(&noise(block, 1 << 20)).unwrap();
     }
-    handler.versions().create_version("big", ChangeOptions::default()).unwrap();
-    let before = store_size(tmp.path());
-    let mut file = std::fs::OpenOptions::new().write(true).open(&source).unwrap();
+    file.flush().unwrap();
+}
+
+/// Overwrites so many bytes in each of so many places all over a file.
+fn edit(path: &Path, whole: u64, places: u64, bytes: u64) {
+    let mut file = File::options().write(true).open(path).unwrap();
+    let span = whole / places;
     for place in 0..places {
-        let span = whole / places;
-        let offset = place * span + (place * 2_654_435_761) % (span - 42_000);
+        let offset = place * span + (place * 2_654_435_761) % (span - bytes);
         file.seek(SeekFrom::Start(offset)).unwrap();
-        file.write_all(&noise(1 << 40 | place, 42_000)).unwrap();
+        file.write_all(&noise(1 << 40 | bytes << 20 | place, bytes as usize)).unwrap();
     }
-    drop(file);
-    insert(&source, whole, 8);
-    handler.versions().create_version("big", ChangeOptions::default()).unwrap();
-    let growth = store_size(tmp.path()) - before;
-    println!("{} MiB grew by {} KiB, {:.2} %", whole >> 20, growth >> 10, growth as f64 * 100.0 / whole as f64);
-    assert!(growth * 100 <= whole * 3, "{growth} bytes more for an edit of {} bytes", whole / 100);
-    let (_, mut stored) = handler.versions().open_version("big", &Which::Number(2)).unwrap();
-    let mut expected = std::fs::File::open(&source).unwrap();
-    assert!(same(&mut stored, &mut expected));
 }
 
 /// Inserts 100 bytes in so many places.
 fn insert(path: &Path, whole: u64, places: u64) {
-    let old = std::fs::read(path).unwrap();
-    let mut file = std::fs::File::create(path).unwrap();
-    let step = (whole / places) as usize;
-    for (place, part) in old.chunks(step).enumerate() {
-        let (head, tail) = part.split_at(part.len() / 3);
-        for bytes in [head, &noise(1 << 41 | place as u64, 100), tail] {
-            file.write_all(bytes).unwrap();
-        }
+    let old = path.with_file_name("old");
+    std::fs::rename(path, &old).unwrap();
+    let mut old_file = File::open(&old).unwrap();
+    let mut file = BufWriter::new(File::create(path).unwrap());
+    let step = whole / places;
+    for place in 0..places {
+        std::io::copy(&mut (&mut old_file).take(step / 3), &mut file).unwrap();
+        file.write_all(&noise(1 << 41 | place, 100)).unwrap();
+        std::io::copy(&mut (&mut old_file).take(step - step / 3), &mut file).unwrap();
     }
+    file.flush().unwrap();
+    std::fs::remove_file(old).unwrap();
+}
+
+/// How much the store grows by a version of what stands there now.
+fn growth(handler: &AdvancedFileHandler, base: &Path, whole: u64, what: &str) -> u64 {
+    let before = store_size(base);
+    handler.versions().create_version("big", ChangeOptions::default()).unwrap();
+    let growth = store_size(base) - before;
+    println!("{what}: {} MiB grew by {} KiB, {:.2} %", whole >> 20, growth >> 10, growth as f64 * 100.0 / whole as f64);
+    growth
+}
+
+/// 1 GiB, 1 % of it edited in 256 places of 42 KB, and 8 insertions of 100 bytes.
+#[test]
+fn an_edit_of_one_percent_grows_the_store_by_at_most_three() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let whole = 1u64 << 30;
+    let tmp = roomy_folder();
+    let handler = open(tmp.path());
+    let source = tmp.path().join("big");
+    fill(&source, whole);
+    handler.versions().create_version("big", ChangeOptions::default()).unwrap();
+    edit(&source, whole, 256, 42_000);
+    insert(&source, whole, 8);
+    let growth = growth(&handler, tmp.path(), whole, "256 edits of 42 KB and 8 insertions");
+    assert!(growth * 100 <= whole * 3, "{growth} bytes more for an edit of {} bytes", whole / 100);
+    let (_, mut stored) = handler.versions().open_version("big", &Which::Number(2)).unwrap();
+    let mut expected = File::open(&source).unwrap();
+    assert!(same(&mut stored, &mut expected));
+}
+
+/// Each small edit costs the chunks that it touches, however little of them it changes: measured, without a target.
+#[test]
+fn edits_of_4_kib_are_measured() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let whole = 64u64 << 20;
+    let tmp = roomy_folder();
+    let handler = open(tmp.path());
+    let source = tmp.path().join("big");
+    fill(&source, whole);
+    handler.versions().create_version("big", ChangeOptions::default()).unwrap();
+    edit(&source, whole, whole / 100 / 4096, 4096);
+    growth(&handler, tmp.path(), whole, "1 % in edits of 4 KiB");
+    let (_, mut stored) = handler.versions().open_version("big", &Which::Number(2)).unwrap();
+    assert!(same(&mut stored, &mut File::open(&source).unwrap()));
 }
 
 fn same(one: &mut dyn std::io::Read, other: &mut dyn std::io::Read) -> bool {
