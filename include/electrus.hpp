@@ -139,7 +139,7 @@ inline std::string from_base64(std::string_view text) {
     return bytes;
 }
 
-/// A JSON text with its quotes. Bytes that are no UTF-8 go through: the library answers ELECTRUS_E_NOT_UTF8.
+/// A JSON text with its quotes. Bytes that are no UTF-8 go through, and the library refuses them.
 inline std::string quoted(std::string_view text) {
     std::string json = "\"";
     for (const char character : text) {
@@ -1038,7 +1038,8 @@ public:
 ///     files.json().set("config.json", "/window/width", 1280);
 ///     files.json().write("config.json", electrus::json_text(R"({"window": {"width": 1280}})"));
 class json : public detail::handle<electrus_json> {
-    template <class Text> using bare_string = std::enable_if_t<std::is_convertible_v<const Text &, std::string_view>>;
+    template <class Text>
+    using bare_string = std::enable_if_t<std::is_convertible_v<const Text &, std::string_view> && !std::is_null_pointer_v<Text>>;
 
 public:
     json() noexcept = default;
