@@ -5,6 +5,7 @@ use super::*;
 use electrus::backup::CreateOptions;
 use electrus::error::Code;
 use electrus::transaction::Transaction;
+use electrus::workspace::Change;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,6 +30,19 @@ fn child_that_meets_a_fault() {
             let backups = handler.and_then(|handler| handler.backups()).unwrap();
             backups.create(Some("b"), &["f"], &CreateOptions::default()).map(drop)
         }
+        "write-one-by-one" => names().try_for_each(|name| {
+            let written = handler.secure_write(name, Source::Bytes(b"new"), ChangeOptions::default());
+            written.map(drop)
+        }),
+        "write-together" => {
+            let change = |name: String| Change {
+                location: handler.workspace().base().resolve_creating(name, true).unwrap(),
+                source: Source::Bytes(b"new"),
+                options: ChangeOptions::default(),
+            };
+            let written = handler.workspace().write_many(names().map(change).collect());
+            written.into_iter().try_for_each(|written| written.map(drop))
+        }
         "delete" => handler.delete("f", options).map(drop),
         "rename" => handler.rename("g", "f", options).map(drop),
         "transaction" => {
@@ -47,6 +61,11 @@ fn child_that_meets_a_fault() {
         Ok(()) => println!("\nANSWER ok"),
         Err(e) => println!("\nANSWER {} {} {}", e.code().name(), e.os_error().unwrap_or(0), e.words()),
     }
+}
+
+/// More than are flushed one by one in any case.
+fn names() -> impl Iterator<Item = String> {
+    (0..40).map(|n| format!("n{n}"))
 }
 
 struct Run {
@@ -102,7 +121,7 @@ fn run(task: &str, faults: &[&str]) -> Option<Run> {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-o"]).arg(log.path());
-    command.args(["-e", "trace=openat,read,pread64,fsync,fdatasync,unlinkat,renameat,renameat2"]);
+    command.args(["-e", "trace=openat,read,pread64,fsync,fdatasync,syncfs,unlinkat,renameat,renameat2"]);
     command.args(faults.iter().flat_map(|fault| ["-e", fault]));
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "faults::child_that_meets_a_fault", "--nocapture", "--test-threads=1"]);
@@ -220,4 +239,18 @@ fn each_level_of_folders_that_is_created_is_flushed() {
     for folder in ["<@>", "<@/x>", "<@/x/y>", "<@/x/y/z>"] {
         assert!(run.first(&["fsync(", folder]) < first_record, "{folder}");
     }
+}
+
+#[test]
+fn writes_that_go_together_share_their_flushes() {
+    let flushes = |task| {
+        let run = run(task, &[])?;
+        assert_eq!(run.answer, "ok");
+        let is_flush = |line: &&String| ["fsync(", "fdatasync(", "syncfs("].iter().any(|call| line.contains(call));
+        Some(run.log.iter().filter(is_flush).count())
+    };
+    let (Some(alone), Some(together)) = (flushes("write-one-by-one"), flushes("write-together")) else { return };
+    // Alone: the file, the store, the folder.
+    assert!(alone >= 3 * names().count(), "{alone}");
+    assert!(together <= alone / 2, "{together} of {alone}");
 }

@@ -105,6 +105,56 @@ fn a_file_that_appears_between_the_look_and_the_exchange_is_kept() {
     assert_eq!((changed.outside_edit, changed.version), (Some(4), None));
 }
 
+/// A write of `f`, with `after` done between its taking the name and the reading back.
+fn write_and(workspace: &Workspace, options: ChangeOptions<'static>, after: impl FnOnce(&Path)) -> Result<Changed> {
+    let mut results = Results(vec![None]);
+    let mut group = [(0, change(workspace, b"written", options))].into_iter().collect();
+    let staged = workspace.stage_all(&mut group, &mut results);
+    let mut item = workspace.record_all(staged, false, &mut results).pop().unwrap();
+    let written = workspace.publish(&mut item, true).unwrap();
+    after(item.location.path());
+    workspace.conclude(item, written)
+}
+
+/// Other bytes, and the time that the file had: a medium that does not give back what was written to it.
+fn rot(path: &Path) {
+    let modified = fs::metadata(path).unwrap().modified().unwrap();
+    fs::write(path, "wr1tten").unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+}
+
+#[test]
+fn what_does_not_read_back_as_it_was_written_is_an_error_if_that_is_asked_for() {
+    let verify = |verify| ChangeOptions { verify, ..ChangeOptions::default() };
+    let tmp = tempfile::tempdir().unwrap();
+    let workspace = open(tmp.path());
+    assert_eq!(write_and(&workspace, verify(true), rot).unwrap_err().code(), Code::ChecksumMismatch);
+    let outside_edit = write(&workspace, "next").outside_edit;
+    assert_eq!(outside_edit, Some(2), "what stood there is not what version 1 has");
+    assert!(write_and(&workspace, verify(false), rot).is_ok());
+}
+
+#[test]
+fn a_file_that_somebody_changes_before_it_is_read_back_is_theirs() {
+    type Edit = fn(&Path);
+    let in_place: Edit = |f| fs::write(f, "theirs").unwrap();
+    let replaced: Edit = |f| {
+        fs::write(f.with_file_name("other"), "theirs").unwrap();
+        fs::rename(f.with_file_name("other"), f).unwrap();
+    };
+    let removed: Edit = |f| fs::remove_file(f).unwrap();
+    for edit in [in_place, replaced, removed] {
+        let tmp = tempfile::tempdir().unwrap();
+        let workspace = open(tmp.path());
+        let edit = |f: &Path| {
+            // So that the clock of the file system has moved on.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            edit(f);
+        };
+        assert_eq!(write_and(&workspace, ChangeOptions::default(), edit).unwrap().version, Some(1));
+    }
+}
+
 #[test]
 fn an_edit_between_the_look_and_the_exchange_fails_a_condition() {
     let tmp = tempfile::tempdir().unwrap();
