@@ -56,6 +56,7 @@ pub mod progress;
 pub mod store;
 #[allow(missing_docs)]
 pub(crate) mod sys;
+pub(crate) mod threads;
 pub mod time;
 pub mod transaction;
 pub mod version;

@@ -79,6 +79,7 @@ pub fn create(
     excludes: &Excludes,
     options: &CreateOptions,
 ) -> Result<BackupInfo> {
+    crate::threads::prepare();
     let header = Header { started: Timestamp::now(), sources: roots.iter().map(|r| r.source.clone()).collect() };
     let session = store.begin()?;
     let previous = Previous::find(store, &header)?;
@@ -256,7 +257,12 @@ impl Creation<'_> {
     }
 
     fn write(&mut self, slot: Slot) -> Result<()> {
-        let Slot { path, entry, .. } = slot;
+        let Slot { path, mut entry, .. } = slot;
+        let dropped = entry.bound_attributes();
+        if dropped > 0 {
+            let message = format!("{dropped} of its extended attributes are left out: together they are too large");
+            self.warn(Warning::new(&path, WarningKind::Unreadable, message));
+        }
         if let Some(file) = entry.file() {
             add_references(&mut self.references, &self.session, &file.content)?;
         }

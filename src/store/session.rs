@@ -111,6 +111,7 @@ impl Session {
         #[cfg(not(target_os = "wasi"))]
         let hashed: Vec<Vec<_>> = {
             use rayon::prelude::*;
+            crate::threads::prepare();
             data.par_iter().map(hash).collect()
         };
         #[cfg(target_os = "wasi")]
@@ -160,7 +161,10 @@ impl Session {
             use rayon::prelude::*;
             match data.len() < PARALLEL {
                 true => ranges.iter().map(hash).collect(),
-                false => ranges.par_iter().with_min_len(4).map(hash).collect(),
+                false => {
+                    crate::threads::prepare();
+                    ranges.par_iter().with_min_len(4).map(hash).collect()
+                }
             }
         };
         #[cfg(target_os = "wasi")]
@@ -431,6 +435,7 @@ fn encode(frames: Vec<RawFrame>) -> Result<Vec<Item>> {
     #[cfg(not(target_os = "wasi"))]
     if frames.len() > 1 {
         use rayon::prelude::*;
+        crate::threads::prepare();
         return frames.into_par_iter().map(one).collect();
     }
     frames.into_iter().map(one).collect()

@@ -102,6 +102,7 @@ fn would_overwrite(conflicts: &[&Conflict]) -> Error {
 }
 
 fn plan(manager: &BackupManager, name: &str, options: &RestoreOptions) -> Result<Plan> {
+    crate::threads::prepare();
     let snapshot = manager.snapshot(name)?;
     let reader = manager.manifest(&snapshot)?;
     let selection = Selection::new(&options.paths, &reader.header().sources)?;

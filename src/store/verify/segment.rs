@@ -66,6 +66,7 @@ pub fn read_all(scope: &Scope, progress: &Progress) -> Result<Vec<Found>> {
     #[cfg(not(target_os = "wasi"))]
     {
         use rayon::prelude::*;
+        crate::threads::prepare();
         scope.spans.par_iter().map(|span| read_span(span, progress)).collect()
     }
     #[cfg(target_os = "wasi")]
