@@ -257,7 +257,12 @@ impl Creation<'_> {
     }
 
     fn write(&mut self, slot: Slot) -> Result<()> {
-        let Slot { path, entry, .. } = slot;
+        let Slot { path, mut entry, .. } = slot;
+        let dropped = entry.bound_attributes();
+        if dropped > 0 {
+            let message = format!("{dropped} of its extended attributes are left out: together they are too large");
+            self.warn(Warning::new(&path, WarningKind::Unreadable, message));
+        }
         if let Some(file) = entry.file() {
             add_references(&mut self.references, &self.session, &file.content)?;
         }

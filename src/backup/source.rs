@@ -1,7 +1,7 @@
 //! What is to be backed up: names resolved to open folders, in walk order, none inside another.
 
 use super::Home;
-use super::manifest::{Source, key_of};
+use super::manifest::{Header, Source, key_of};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::path::{Follow, bytes_of, is_reserved, os_name};
 use crate::sys::{Dir, FileKind, Stat};
@@ -57,7 +57,12 @@ pub fn resolve<P: AsRef<Path>>(home: &Home, paths: &[P]) -> Result<Vec<Root>> {
         check_kind(&root)?;
         roots.push(root);
     }
-    without_overlaps(roots)
+    let roots = without_overlaps(roots)?;
+    let sources: Vec<Source> = roots.iter().map(|root| root.source.clone()).collect();
+    match Header::is_too_large(&sources) {
+        true => Err(Error::message(Code::TooLarge, "more was named than one backup can take")),
+        false => Ok(roots),
+    }
 }
 
 fn check_kind(root: &Root) -> Result<()> {

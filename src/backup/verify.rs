@@ -55,7 +55,8 @@ fn one(manager: &BackupManager, snapshot: Snapshot, options: &VerifyOptions) -> 
     Ok(check.report)
 }
 
-/// The store checks each of its bytes once; only if something is wrong are the files looked for that suffer from it.
+/// The store checks each of its bytes once; only if something is wrong are the files looked for that suffer from it. That
+/// every backup can be read is seen in its list of files.
 fn all(manager: &BackupManager, options: &VerifyOptions) -> Result<BackupVerify> {
     let Some(store) = manager.store()? else { return Ok(BackupVerify::default()) };
     let found = store.verify(&options.progress)?;
@@ -63,7 +64,7 @@ fn all(manager: &BackupManager, options: &VerifyOptions) -> Result<BackupVerify>
     let mut check = Check::new(store, options);
     for snapshot in &snapshots {
         match found.damaged.is_empty() {
-            true => check.count(snapshot),
+            true => check.list(manager, snapshot)?,
             false => check.snapshot(manager, snapshot)?,
         }
     }
@@ -91,10 +92,27 @@ impl<'a> Check<'a> {
         self.report.bytes += snapshot.size;
     }
 
+    /// Reads a list of files, and none of them.
+    fn list(&mut self, manager: &BackupManager, snapshot: &Snapshot) -> Result<()> {
+        self.count(snapshot);
+        let read = manager.manifest(snapshot).and_then(|mut reader| {
+            while reader.next()?.is_some() {
+                self.options.progress.check()?;
+            }
+            Ok(())
+        });
+        self.judge(snapshot, read)
+    }
+
     fn snapshot(&mut self, manager: &BackupManager, snapshot: &Snapshot) -> Result<()> {
         self.count(snapshot);
         let read = self.entries(manager, snapshot);
         self.flush(&snapshot.name)?;
+        self.judge(snapshot, read)
+    }
+
+    /// What reading a list of files came to.
+    fn judge(&mut self, snapshot: &Snapshot, read: Result<()>) -> Result<()> {
         match read {
             Err(e) if is_answer(&e) => {
                 self.damaged(&snapshot.name, Vec::new(), format!("the list of its files is damaged: {}", e.words()));
@@ -174,4 +192,34 @@ impl<'a> Check<'a> {
 /// Errors that say something about the backup, not about the attempt to read it.
 fn is_answer(error: &Error) -> bool {
     matches!(error.code(), Code::Damaged | Code::FormatUnsupported | Code::NotFound | Code::Io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::{BackupManager, CreateOptions};
+    use crate::store::{New, NewSnapshot};
+
+    /// A backup whose list of files is whole, byte for byte, and still cannot be read was called intact.
+    #[test]
+    fn a_list_of_files_that_cannot_be_read_is_found_in_a_store_without_damage() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("f"), "x").unwrap();
+        let manager = BackupManager::open(tmp.path().join("backups"), Default::default()).unwrap();
+        manager.create(Some("good"), &[tmp.path().join("f")], &CreateOptions::default()).unwrap();
+        assert!(manager.verify(None, &VerifyOptions::default()).unwrap().ok);
+
+        let mut session = manager.existing_store().unwrap().begin().unwrap();
+        let [manifest, references] = ["no list of files", ""]
+            .map(|text| session.put(&mut text.as_bytes(), &Progress::new(), &mut |_| Ok(())).unwrap());
+        let bad = NewSnapshot { name: "bad".into(), manifest, references, files: 0, size: 0 };
+        session.commit(vec![New::Snapshot(bad)]).unwrap();
+        for name in [None, Some("bad")] {
+            let found = manager.verify(name, &VerifyOptions::default()).unwrap();
+            assert!(!found.ok && found.store.is_none_or(|store| store.damaged.is_empty()));
+            let [damaged] = found.damaged.as_slice() else { panic!("{:?}", found.damaged) };
+            assert_eq!(damaged.backup, "bad");
+        }
+        assert!(manager.verify(Some("good"), &VerifyOptions::default()).unwrap().ok);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::exclude::Excludes;
 use super::info::{Warning, WarningKind};
-use super::manifest::{MAX_DEPTH, PathKey};
+use super::manifest::{MAX_ABOVE, MAX_DEPTH, PathKey};
 use super::read::Attributes;
 use super::source::{At, Root};
 use crate::error::{Code, Error, Result};
@@ -62,16 +62,19 @@ pub struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Walks, in a thread of its own where there are threads, and tells.
+    /// Walks, in a thread of its own where one can be had, and tells.
     #[cfg(not(target_os = "wasi"))]
     pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<()> {
         let (send, receive) = std::sync::mpsc::sync_channel::<Vec<Event>>(BATCHES);
         std::thread::scope(|scope| {
-            let walking = scope.spawn(move || {
+            let walk = move || {
                 let mut ahead = Ahead { batch: Vec::new(), folders: 0, send };
                 self.all(&mut |event| ahead.tell(event))?;
                 ahead.flush()
-            });
+            };
+            let Ok(walking) = std::thread::Builder::new().spawn_scoped(scope, walk) else {
+                return self.all(tell);
+            };
             let told = receive.iter().flatten().try_for_each(tell);
             drop(receive); // the walk ends when nobody listens any more
             let walked = walking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -174,7 +177,7 @@ impl Walker<'_, '_> {
             }
         };
         (self.tell)(Event::Found(Found { depth, name, stat, kind: FoundKind::Folder(attributes) }))?;
-        if depth >= MAX_DEPTH {
+        if depth >= MAX_DEPTH || self.key.as_bytes().len() > MAX_ABOVE {
             return self.warn(WarningKind::Unreadable, "folders are nested too deep".to_owned());
         }
         let names = if opened == Opened::JustNow { dir.entries_once() } else { dir.entries() };

@@ -173,7 +173,8 @@ impl AdvancedFileHandler {
         let Some((file, stat)) = open_standing(from)? else {
             return Err(Error::new(Code::NotFound).at(from.path()));
         };
-        options.mode = options.mode.or(Some(stat.mode & 0o777).filter(|mode| *mode != 0));
+        // Where there are no modes they are 0: then the copy gets that of a new file.
+        options.mode = options.mode.or(Some(stat.mode & 0o777).filter(|mode| cfg!(unix) || *mode != 0));
         let hold = guards.iter().find(|guard| guard.covers(&to)).map(Hold::Use);
         let options = ChangeOptions { hold: hold.unwrap_or(options.hold.clone()), ..options };
         self.workspace.write(to, Source::Reader(&mut Steady::new(file, stat)), options)

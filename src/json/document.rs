@@ -15,6 +15,11 @@ pub const MAX_DEPTH: usize = 128;
 /// The largest document, in bytes of text.
 pub const MAX_SIZE: u64 = 1 << 30;
 
+/// The most values that a document has: each scalar, array, object and key is one. A text of small values takes some fifty
+/// times its size in memory, so it is their number that bounds what a document can ask for: less than 2 GiB, and the text of
+/// its strings.
+pub const MAX_VALUES: usize = 8 << 20;
+
 /// Reads a document: UTF-8 and RFC 8259 to the letter.
 ///
 /// ```
@@ -28,7 +33,8 @@ pub const MAX_SIZE: u64 = 1 << 30;
 /// # Errors
 /// `invalid_json`, naming line and column (in characters, from 1): NaN and Infinity, comments, trailing commas, a key
 /// that comes twice in one object, more than [`MAX_DEPTH`] levels, anything after the value, bytes that are not
-/// UTF-8, a byte order mark, and escapes of half a surrogate pair. `too_large`: more than [`MAX_SIZE`] bytes.
+/// UTF-8, a byte order mark, and escapes of half a surrogate pair. `too_large`: more than [`MAX_SIZE`] bytes or
+/// [`MAX_VALUES`] values.
 pub fn parse(text: &[u8]) -> Result<Value> {
     if text.len() as u64 > MAX_SIZE {
         return Err(too_large());
@@ -37,15 +43,22 @@ pub fn parse(text: &[u8]) -> Result<Value> {
         Ok(valid) => valid,
         Err(e) => return Err(at_position(&text[..e.valid_up_to()], "this byte is not UTF-8")),
     };
-    let mut parser = Parser { text: valid, at: 0 };
-    parser.document().map_err(|fault| at_position(&text[..fault.at], &fault.what))
+    parse_within(valid, MAX_VALUES)
+}
+
+fn parse_within(text: &str, room: usize) -> Result<Value> {
+    let mut parser = Parser { text, at: 0, room: Some(room) };
+    parser.document().map_err(|fault| match parser.room {
+        None => too_many(),
+        Some(_) => at_position(&text.as_bytes()[..fault.at], &fault.what),
+    })
 }
 
 /// Writes a document: UTF-8, indented by 2, keys in their order, numbers as they are, one newline at the end.
 ///
 /// # Errors
-/// `too_large` if it is nested deeper than [`MAX_DEPTH`] or longer than [`MAX_SIZE`], since it could not be read
-/// again.
+/// `too_large` if it is nested deeper than [`MAX_DEPTH`] or longer than [`MAX_SIZE`] or of more than [`MAX_VALUES`] values,
+/// since it could not be read again.
 ///
 /// ```
 /// let value = serde_json::json!({ "b": 1, "a": [] });
@@ -62,10 +75,15 @@ pub fn to_bytes(value: &Value) -> Result<Vec<u8>> {
     }
 }
 
-/// Refuses a value that stands `below` levels deep and would reach beyond [`MAX_DEPTH`].
+/// Refuses a value that stands `below` levels deep and would reach beyond [`MAX_DEPTH`], or has too many values in it.
 pub(super) fn check_depth(value: &Value, below: usize) -> Result<()> {
     let mut open = vec![(value, below)];
+    let mut values = 0;
     while let Some((value, above)) = open.pop() {
+        values += 1 + value.as_object().map_or(0, Map::len);
+        if values > MAX_VALUES {
+            return Err(too_many());
+        }
         if matches!(value, Value::Array(_) | Value::Object(_)) && above >= MAX_DEPTH {
             return Err(Error::message(
                 Code::TooLarge,
@@ -83,6 +101,10 @@ pub(super) fn check_depth(value: &Value, below: usize) -> Result<()> {
 
 fn too_large() -> Error {
     Error::message(Code::TooLarge, format!("a JSON document has at most {MAX_SIZE} bytes"))
+}
+
+fn too_many() -> Error {
+    Error::message(Code::TooLarge, format!("a JSON document has at most {MAX_VALUES} values, keys included"))
 }
 
 fn at_position(before: &[u8], what: &str) -> Error {
@@ -103,6 +125,8 @@ type Parsed<T> = std::result::Result<T, Fault>;
 struct Parser<'t> {
     text: &'t str,
     at: usize,
+    /// How many values, keys included, there may still be; `None` when there were too many.
+    room: Option<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -120,6 +144,7 @@ impl<'t> Parser<'t> {
     }
 
     fn value(&mut self, depth: usize) -> Parsed<Value> {
+        self.count()?;
         match self.peek() {
             Some(b'{' | b'[') if depth >= MAX_DEPTH => self.fail(format!("nested deeper than {MAX_DEPTH}")),
             Some(b'{') => self.object(depth + 1).map(Value::Object),
@@ -135,6 +160,11 @@ impl<'t> Parser<'t> {
         }
     }
 
+    fn count(&mut self) -> Parsed<()> {
+        self.room = self.room.and_then(|room| room.checked_sub(1));
+        if self.room.is_none() { self.fail("too many values") } else { Ok(()) }
+    }
+
     fn object(&mut self, depth: usize) -> Parsed<Map<String, Value>> {
         let mut members = Map::new();
         self.at += 1;
@@ -147,6 +177,7 @@ impl<'t> Parser<'t> {
             if self.peek() != Some(b'"') {
                 return self.fail("a key in double quotes is expected");
             }
+            self.count()?;
             let Entry::Vacant(place) = members.entry(self.string()?) else {
                 self.at = start;
                 return self.fail("this key comes twice in one object");
@@ -380,6 +411,20 @@ mod tests {
         assert!(words(b"[\"\xc3\xb6\xff\"]").starts_with("line 1, column 4: this byte is not UTF-8"));
         assert!(words(b"\xed\xa0\x80").starts_with("line 1, column 1: this byte"));
         assert!(words(b"\xff\xfe{\0}\0").starts_with("line 1, column 1: this byte"));
+    }
+
+    /// A text of a gigabyte could ask for fifty, when each of its bytes begins or ends a value.
+    #[test]
+    fn values_and_keys_are_counted_while_they_are_read() {
+        for (text, values) in [("7", 1), ("[]", 1), ("[[],{}]", 3), ("{\"a\":{\"b\":[1,null]}}", 7)] {
+            assert!(parse_within(text, values).is_ok(), "{text}");
+            let refused = parse_within(text, values - 1).unwrap_err();
+            assert_eq!(refused.code(), Code::TooLarge, "{text}");
+            assert!(refused.words().contains(&MAX_VALUES.to_string()), "{}", refused.words());
+        }
+        let faulty = parse_within("[1,2,x]", 3).map_err(|e| e.code());
+        assert_eq!(faulty, Err(Code::TooLarge));
+        assert_eq!(parse_within("[1,2,x]", 4).map_err(|e| e.code()), Err(Code::InvalidJson));
     }
 
     #[test]

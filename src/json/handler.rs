@@ -162,10 +162,6 @@ impl JsonFileHandler {
     /// Those of [`update`](Self::update); `not_found` for a file that is not there; `patch_failed`;
     /// `invalid_argument` for what is no patch.
     pub fn patch(&self, name: impl AsRef<Path>, patch: &Value, options: ChangeOptions<'_>) -> Result<Changed> {
-        let name = name.as_ref();
-        // Before the lock: a file that does not exist must not gain a lock file and folders by this.
-        let found = self.workspace.base().resolve(name, Follow::Whole)?;
-        found.dir().stat(found.name()).at(found.path())?;
         self.update(name, options, |document| match document {
             Some(document) => patched(document, patch),
             None => Err(Error::new(Code::NotFound)),
@@ -173,8 +169,8 @@ impl JsonFileHandler {
     }
 
     /// Replaces a document by what `change` makes of it (`None`: there is no such file yet), all under the file's
-    /// exclusive lock. `change` may be called again if the file was changed meanwhile by a program that takes no locks.
-    /// If it fails, or the file is not valid JSON, the file stays as it is.
+    /// exclusive lock. `change` may be called again: if the file was changed meanwhile by a program that takes no locks,
+    /// or if there is no such file. If it fails, or the file is not valid JSON, the file stays as it is.
     ///
     /// The condition in `options` is about the file that `change` is shown.
     ///
@@ -204,6 +200,8 @@ impl JsonFileHandler {
         options: ChangeOptions<'_>,
         mut change: impl FnMut(Option<Value>) -> Result<Value>,
     ) -> Result<Changed> {
+        let name = name.as_ref();
+        self.try_on_nothing(name, &options.condition, &mut change)?;
         let location = self.workspace.base().resolve_creating(name, options.durability == Durability::Full)?;
         let taken;
         let guard = match &options.hold {
@@ -224,6 +222,22 @@ impl JsonFileHandler {
                 Ok(changed) => return Ok(changed),
             }
         }
+    }
+
+    /// A change that fails where there is no file leaves neither folders nor a lock file behind.
+    fn try_on_nothing(
+        &self,
+        name: &Path,
+        condition: &Condition,
+        change: &mut impl FnMut(Option<Value>) -> Result<Value>,
+    ) -> Result<()> {
+        let found = self.workspace.base().resolve(name, Follow::Whole);
+        match found.and_then(|found| found.dir().stat(found.name()).map_err(Error::from)) {
+            Err(e) if e.code() == Code::NotFound => {}
+            there => return there.map(drop).map_err(|e| e.at(name)),
+        }
+        let tried = check_condition(condition, None).and_then(|()| to_bytes(&change(None)?));
+        tried.map(drop).map_err(|e| e.at(self.workspace.base().path().join(name)))
     }
 
     fn attempt(

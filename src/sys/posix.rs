@@ -250,6 +250,12 @@ pub fn classify_os(errno: i32) -> Option<Code> {
     })
 }
 
+/// Whether an error says that the file system, or this user, cannot do that at all: whoever can do without goes on.
+pub fn is_impossible(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::PERM | Errno::NOTSUP | Errno::NOSYS))
+        || error.kind() == io::ErrorKind::Unsupported
+}
+
 /// Reads at an offset until the buffer is full or the file ends; gives the number of bytes.
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;

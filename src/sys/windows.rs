@@ -198,6 +198,10 @@ pub fn classify_os(_code: i32) -> Option<Code> {
     None
 }
 
+pub fn is_impossible(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+}
+
 pub fn set_dir_mode(_parent: &Dir, _name: &OsStr, _mode: u32) -> io::Result<()> {
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::lock::{LockGuard, LockOptions, LockType, Timeout, refuse_sidecar};
 use crate::path::{Base, Follow, Key, Location, bytes_of};
 use crate::store::{FileState, Landed, NewVersion, Unflushed, VersionKind};
-use crate::sys::FileKind;
+use crate::sys::{FileKind, stat_file};
 use crate::workspace::{
     ChangeOptions, Changed, FlushPoint, Slot, Source, Survey, Turn, UNRELEASED, Workspace, best_digest, check_restored,
     copy, keep_staged, new_version, release,
@@ -485,7 +485,10 @@ impl Preparing<'_, '_, '_> {
 
     fn copied(&mut self, name: usize, survey: &Survey) -> Result<(Becomes, Option<Staged>)> {
         let Some(file) = &survey.file else { return Err(Error::new(Code::Internal)) };
-        self.again(name, file, state_of(survey)?.clone())
+        // What history knows of the content may be older than the mode; and a copy has another owner, to whom setuid would
+        // lend rights.
+        let mode = stat_file(file)?.mode & 0o777;
+        self.again(name, file, FileState { mode, ..state_of(survey)?.clone() })
     }
 
     /// Another copy of a content that the store has, or is about to have.

@@ -139,8 +139,8 @@ fn restoring_into_the_base_by_name_overwrites_nothing_that_history_does_not_hold
     assert_eq!(told["versioned"], 1, "{told}");
     // Locks count.
     base.file("docs/a.txt", "edited");
-    let mut holder = base.shell("exec electrus lock docs/a.txt -- sleep 30").spawn().unwrap();
-    crate::helper::until("the lock is held", || base.join("docs/a.txt.lock").exists());
+    let mut holder = base.shell("exec electrus lock docs/a.txt -- sh -c 'touch held; exec sleep 30'").spawn().unwrap();
+    crate::helper::until("the lock is held", || base.join("held").exists());
     let mut restore = base.command(["--json", "backup", "restore", "b", "--to", ".", "--overwrite"]);
     let mut waiting = restore.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -191,6 +191,107 @@ fn a_file_that_cannot_be_read_is_told_and_the_answer_is_no() {
     }
     let ran = base.run(["backup", "create", "--name", "b", "docs"]).status(1);
     assert!(ran.errors().contains("docs/a.txt"), "{}", ran.errors());
+}
+
+/// Runs the program as an ordinary user in a base that is made theirs, with limits of prlimit(1); `None` where that cannot
+/// be tried.
+fn as_somebody(base: &Base, limits: &str, args: &str) -> Option<Ran> {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || !has("setpriv") {
+        eprintln!("only root can become an ordinary user: skipped");
+        return None;
+    }
+    let program = base.join("electrus");
+    if !program.exists() {
+        std::fs::copy(crate::helper::PROGRAM, program).unwrap();
+        base.sh("chmod 755 electrus; chmod 777 .").ok();
+    }
+    // A user that nobody else is, for limits count what all processes of the user have.
+    let user = 60000 + std::process::id() % 5000;
+    let become_them = format!("setpriv --reuid {user} --regid {user} --clear-groups");
+    base.sh(&format!("find . -uid 0 ! -name 'of root*' -exec chown -h {user} {{}} +")).ok();
+    Some(base.sh(&format!("{become_them} prlimit {limits} ./electrus {args}")))
+}
+
+/// Threads that could not be started were a panic.
+#[test]
+fn where_no_thread_can_be_had_one_does_all() {
+    let base = Base::new();
+    tree(&base);
+    for number in 0..300 {
+        base.file(format!("docs/many/{number}"), number.to_string());
+    }
+    for args in
+        ["backup create --name b docs", "backup restore b --to out", "backup verify", "backup verify b", "verify"]
+    {
+        let Some(ran) = as_somebody(&base, "--nproc=1", args) else { return };
+        assert_eq!(ran.status, 0, "{args}: {}", ran.errors());
+    }
+    assert_eq!(base.content("out/docs/many/299"), "299");
+}
+
+/// One file of somebody else's, as it should be but for its mode, ended the whole restore half way.
+#[test]
+fn a_property_that_cannot_be_set_is_told_and_keeps_nothing_else_from_being_restored() {
+    let base = Base::new();
+    base.file("docs/of root", "the same");
+    base.file("docs/z", "lost");
+    let Some(ran) = as_somebody(&base, "--core=0", "backup create --name b docs") else { return };
+    ran.ok();
+    std::fs::remove_file(base.join("docs/z")).unwrap();
+    base.sh("touch 'docs/of root'; chmod 604 'docs/of root'").ok();
+    let ran = as_somebody(&base, "--core=0", "backup restore b").unwrap().ok();
+    assert_eq!(base.content("docs/z"), "lost");
+    assert!(ran.errors().contains("docs/of root: its mode could not be set"), "{}", ran.errors());
+    assert!(ran.errors().contains("docs/of root: its time could not be set"), "{}", ran.errors());
+}
+
+#[test]
+fn where_there_can_be_no_symbolic_links_the_rest_is_restored() {
+    let base = Base::new();
+    tree(&base);
+    base.run(["backup", "create", "--name", "b", "docs"]).ok();
+    let refusing = "strace -f -o /dev/null -e trace=symlinkat -e inject=symlinkat:error=EPERM";
+    if !has("strace") || base.sh("strace -o /dev/null true").status != 0 {
+        eprintln!("nothing can be traced here: skipped");
+        return;
+    }
+    let ran = base.sh(&format!("{refusing} electrus backup restore b --to out")).ok();
+    assert!(ran.errors().contains("docs/link: not restored"), "{}", ran.errors());
+    assert_eq!(base.content("out/docs/deep/b.txt"), "beta");
+}
+
+/// Flips a bit so that the list of files of a backup cannot be read, and the backup is known all the same.
+fn break_list_of_files(base: &Base, name: &str) {
+    let folder = base.join(".electrus/backups");
+    let is_broken = || {
+        let manager = electrus::backup::BackupManager::open(&folder, Default::default()).unwrap();
+        manager.list().is_ok_and(|list| list.len() == 1) && manager.show(name).is_err()
+    };
+    for segment in std::fs::read_dir(folder.join("segments")).unwrap().map(|entry| entry.unwrap().path()) {
+        let whole = std::fs::read(&segment).unwrap();
+        for at in (0..whole.len()).rev().step_by(8).filter(|at| whole[*at] != 0) {
+            let mut broken = whole.clone();
+            broken[at] ^= 1;
+            std::fs::write(&segment, broken).unwrap();
+            if is_broken() {
+                return;
+            }
+            std::fs::write(&segment, &whole).unwrap();
+        }
+    }
+    panic!("the list of files was not found");
+}
+
+/// A remark about no file in particular began with an empty name.
+#[test]
+fn a_remark_about_the_whole_names_no_file() {
+    let base = Base::new();
+    tree(&base);
+    base.run(["backup", "create", "--name", "b", "docs"]).ok();
+    break_list_of_files(&base, "b");
+    let told = base.run(["backup", "create", "--name", "c", "docs"]).errors();
+    assert!(told.contains("electrus: the backup \"b\" cannot be compared with"), "{told}");
 }
 
 #[test]

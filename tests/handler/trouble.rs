@@ -63,6 +63,7 @@ mod unix {
     use electrus::store::Which;
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::fs::symlink;
     use std::os::unix::process::CommandExt;
     use std::process::Command;
@@ -77,6 +78,29 @@ mod unix {
         assert_eq!(try_write(&handler, name, b"x"), Ok(Some(1)));
         assert_eq!(try_write(&handler, name, b"y"), Ok(Some(2)));
         assert_eq!(handler.versions().files().unwrap()[0].as_bytes(), name.as_bytes());
+    }
+
+    /// A copy of a file that nobody may read was there for everybody.
+    #[test]
+    fn a_copy_has_the_mode_of_its_source_also_if_that_is_none() {
+        let tmp = tempfile::tempdir().unwrap();
+        let handler = open(tmp.path());
+        let mode = |name: &str| fs::metadata(tmp.path().join(name)).unwrap().permissions().mode() & 0o7777;
+        for bits in [0o000, 0o400, 0o640] {
+            write(&handler, "secret", "x");
+            fs::set_permissions(tmp.path().join("secret"), fs::Permissions::from_mode(bits)).unwrap();
+            if fs::read(tmp.path().join("secret")).is_ok() {
+                handler.copy("secret", "copy", ChangeOptions::default()).unwrap();
+                assert_eq!(mode("copy"), bits);
+                let mut transaction = electrus::transaction::Transaction::new(handler.workspace());
+                transaction.copy("secret", "another");
+                transaction.commit().unwrap();
+                assert_eq!(mode("another"), bits);
+            }
+            for name in ["secret", "copy", "another"] {
+                let _ = fs::remove_file(tmp.path().join(name));
+            }
+        }
     }
 
     /// Says so when it is dropped: a failed assertion must not leave the other thread running, and the test waiting.

@@ -2,7 +2,7 @@
 
 use electrus::atomic::Condition;
 use electrus::checksum::{Algorithm, of_bytes};
-use electrus::error::Code;
+use electrus::error::{Code, Error};
 use electrus::json::{JsonFileHandler, parse};
 use electrus::lock::{LockOptions, LockType, Timeout};
 use electrus::path::Follow;
@@ -182,4 +182,22 @@ fn a_change_that_fails_leaves_the_file() {
     assert_eq!(folder.text("f.json"), "{}");
     fs::create_dir(folder.root.path().join("folder")).unwrap();
     assert_eq!(folder.handler.read("folder", None).unwrap_err().code(), Code::NotAFile);
+}
+
+/// A change that failed on a file that was not there left its folder and its lock file.
+#[test]
+fn a_change_that_fails_leaves_nothing_behind() {
+    let folder = folder();
+    let code = |answer: electrus::error::Result<electrus::workspace::Changed>| answer.unwrap_err().code();
+    let refused = folder.handler.set("new/y.json", "/a/b/c", &json("1"), options());
+    assert_eq!(code(refused), Code::PointerNotFound);
+    assert_eq!(code(folder.handler.patch("new/y.json", &json("[]"), options())), Code::NotFound);
+    let expecting = ChangeOptions { condition: Condition::Checksum(of_bytes(Algorithm::Sha256, b"x")), ..options() };
+    assert_eq!(code(folder.handler.set("new/y.json", "/a", &json("1"), expecting)), Code::Changed);
+    assert_eq!(code(folder.handler.set("y.json", "/a/b/c", &json("1"), options())), Code::PointerNotFound);
+    assert_eq!(code(folder.handler.update("y.json", options(), |_| Err(Error::new(Code::Cancelled)))), Code::Cancelled);
+    let left: Vec<_> = fs::read_dir(folder.root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    folder.handler.set("new/y.json", "/a", &json("1"), options()).unwrap();
+    assert_eq!(folder.text("new/y.json"), "{\n  \"a\": 1\n}\n");
 }

@@ -18,9 +18,17 @@ pub const MAX_DEPTH: usize = 500;
 /// No file system has longer names, paths or link targets than this.
 const MAX_NAME: u64 = 65536;
 const MAX_SOURCES: u64 = 1 << 20;
-/// The kernel's limit for one attribute, and one for how many there are.
+/// Bytes of all that stands before the entries.
+const MAX_HEADER: u64 = 64 << 20;
+/// Bytes of a whole path in a backup: many wait together for their turn. Nothing is looked for in a folder whose own path
+/// leaves no room for one more name.
+const MAX_PATH: usize = 256 << 10;
+pub const MAX_ABOVE: usize = MAX_PATH - MAX_NAME as usize - 1;
+/// The kernel's limit for one attribute, and ours for those of one file: their names are listed in one piece.
 const MAX_ATTRIBUTE: u64 = 65536;
-const MAX_ATTRIBUTES: u64 = 1 << 16;
+const MAX_ATTRIBUTES: u64 = 1 << 14;
+const MAX_ATTRIBUTE_NAMES: usize = 65536;
+const MAX_ATTRIBUTE_VALUES: usize = 4 << 20;
 /// What a store puts into a content directly.
 const MAX_CHUNKS: u64 = 64;
 
@@ -118,9 +126,54 @@ impl Entry {
         }
     }
 
+    /// Takes away attributes that are too many or too large to be recorded; how many.
+    pub fn bound_attributes(&mut self) -> usize {
+        let (mut room, before) = (Room::default(), self.attributes.len());
+        self.attributes.retain(|(name, value)| room.take(name.len(), value.len()));
+        before - self.attributes.len()
+    }
+
     /// Bytes of content.
     pub fn size(&self) -> u64 {
         self.file().map_or(0, |file| file.content.size)
+    }
+}
+
+/// What is left of the bounds for the attributes of one entry.
+struct Room {
+    count: u64,
+    names: usize,
+    values: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { count: MAX_ATTRIBUTES, names: MAX_ATTRIBUTE_NAMES, values: MAX_ATTRIBUTE_VALUES }
+    }
+}
+
+impl Room {
+    /// Whether there is room for one more; then it is taken.
+    fn take(&mut self, name: usize, value: usize) -> bool {
+        let fits = self.count > 0 && name <= self.names && value <= self.values && value as u64 <= MAX_ATTRIBUTE;
+        if fits {
+            (self.count, self.names, self.values) = (self.count - 1, self.names - name, self.values - value);
+        }
+        fits
+    }
+}
+
+impl Header {
+    /// Whether one with these sources would not be believed.
+    pub fn is_too_large(sources: &[Source]) -> bool {
+        let sum = sources.iter().fold(0, |sum: u64, source| sum.saturating_add(source.size()));
+        sum > MAX_HEADER || sources.len() as u64 > MAX_SOURCES
+    }
+}
+
+impl Source {
+    fn size(&self) -> u64 {
+        (self.name.len() + self.place.len() + 16) as u64
     }
 }
 

@@ -74,6 +74,9 @@ impl<R: Read> Reader<R> {
         self.before.clear();
         self.before.extend_from_slice(self.key.as_bytes());
         self.key.enter(entry.depth, &entry.name);
+        if self.key.as_bytes().len() > MAX_PATH {
+            return Err(damaged("a path is too long"));
+        }
         if !self.first && self.before.as_slice() >= self.key.as_bytes() {
             return Err(damaged("entries are not in order"));
         }
@@ -175,9 +178,11 @@ impl<R: Read> Fields<R> {
         }
         let started = self.time()?;
         let mut sources = Vec::new();
+        let mut room = MAX_HEADER;
         for _ in 0..self.at_most(MAX_SOURCES)? {
             let source = Source { name: self.bytes(MAX_NAME)?, place: self.bytes(MAX_NAME)? };
             check_source(&source)?;
+            room = room.checked_sub(source.size()).ok_or_else(|| damaged("its sources are too many"))?;
             sources.push(source);
         }
         Ok(Header { started, sources })
@@ -204,8 +209,13 @@ impl<R: Read> Fields<R> {
 
     fn attributes(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut attributes = Vec::new();
+        let mut room = Room::default();
         for _ in 0..self.at_most(MAX_ATTRIBUTES)? {
-            attributes.push((self.bytes(MAX_ATTRIBUTE)?, self.bytes(MAX_ATTRIBUTE)?));
+            let (name, value) = (self.bytes(MAX_ATTRIBUTE)?, self.bytes(MAX_ATTRIBUTE)?);
+            if !room.take(name.len(), value.len()) {
+                return Err(damaged("the attributes of an entry are too large"));
+            }
+            attributes.push((name, value));
         }
         Ok(attributes)
     }

@@ -95,6 +95,42 @@ fn names_that_lead_elsewhere_are_refused() {
     }
 }
 
+/// A place names where a restore writes.
+#[test]
+fn places_that_lead_elsewhere_are_refused() {
+    for place in ["/x/../y", "/x/./y", "../x", "/x/.electrus/y", "/x/.Electrus", "/x\0"] {
+        let mut header = header();
+        header.sources[1].place = place.into();
+        assert_eq!(read(&write(&header, &[])).unwrap_err().code(), Code::Damaged, "{place}");
+    }
+}
+
+/// A few bytes, packed, could demand gigabytes.
+#[test]
+fn what_one_entry_and_the_header_may_take_is_bounded() {
+    let mut entries = tree();
+    let attribute = |number: usize| (format!("user.{number:05}").into_bytes(), vec![0; 65536]);
+    entries[1].attributes = (0..64).map(attribute).collect();
+    assert!(read(&write(&header(), &entries)).is_ok());
+    entries[1].attributes.push(attribute(64));
+    refused(&entries);
+    assert_eq!(entries[1].bound_attributes(), 1);
+    assert!(read(&write(&header(), &entries)).is_ok());
+    entries[1].attributes = vec![(vec![b'n'; 40000], Vec::new()), (vec![b'o'; 40000], Vec::new())];
+    refused(&entries);
+    assert_eq!(entries[1].bound_attributes(), 1);
+
+    let deep: Vec<Entry> = (0..5).map(|depth| entry(depth, &[b'x'; 60000], Node::Folder)).collect();
+    let source = Source { name: vec![b'x'; 60000], place: Vec::new() };
+    let header = Header { started: time(1), sources: vec![source.clone()] };
+    assert!(read(&write(&header, &deep[..4])).is_ok());
+    assert_eq!(read(&write(&header, &deep)).unwrap_err().code(), Code::Damaged);
+
+    let many = Header { started: time(1), sources: vec![source; 1200] };
+    assert!(Header::is_too_large(&many.sources));
+    assert_eq!(read(&write(&many, &[])).unwrap_err().code(), Code::Damaged);
+}
+
 #[test]
 fn entries_out_of_place_or_order_are_refused() {
     let folder = entry(0, b"a/b", Node::Folder);

@@ -108,6 +108,8 @@ struct Job {
     spot: Spot,
     entry: Entry,
     how: How,
+    /// The first name of the same file, unless it is that itself.
+    first: Option<FirstName>,
 }
 
 enum How {
@@ -116,7 +118,7 @@ enum How {
     /// It stands there as it should; only its properties are set.
     Keep,
     /// Another name for a file that was restored before.
-    Link(FirstName),
+    Link,
 }
 
 impl Writing<'_> {
@@ -207,55 +209,67 @@ impl Writing<'_> {
     }
 
     fn symlink(&mut self, spot: &Spot, entry: &Entry, target: &OsStr) -> Result<()> {
+        self.options.progress.advance(1, 0);
         match spot.outcome {
             Outcome::Same => self.report.skipped.push(path_of(spot.path.clone())),
             Outcome::Differs => {
                 self.report.overwritten.push(path_of(spot.path.clone()));
                 replace::replace_link(&spot.dir, &spot.name, target).map_err(|e| e.at(&spot.full))?;
             }
-            _ => spot.dir.symlink(target, &spot.name).at(&spot.full)?,
-        }
-        if sys::may_set_owner() {
-            spot.dir.set_owner(&spot.name, entry.uid, entry.gid).at(&spot.full)?;
-        }
-        // Some file systems keep no times of links.
-        if let Err(e) = spot.dir.set_modified(&spot.name, entry.modified)
-            && sys::classify(&e) != Code::Unsupported
-        {
-            return Err(Error::io(e, &spot.full));
+            _ => match spot.dir.symlink(target, &spot.name) {
+                Err(e) if sys::is_impossible(&e) => {
+                    self.warn(&spot.path, format!("not restored, for there can be no symbolic links here: {e}"));
+                    return Ok(());
+                }
+                made => made.at(&spot.full)?,
+            },
         }
         self.report.restored += u64::from(spot.outcome != Outcome::Same);
-        self.options.progress.advance(1, 0);
+        self.set_link_properties(spot, entry)
+    }
+
+    fn set_link_properties(&mut self, spot: &Spot, entry: &Entry) -> Result<()> {
+        let mut missed = Vec::new();
+        if sys::may_set_owner() {
+            let set = spot.dir.set_owner(&spot.name, entry.uid, entry.gid);
+            files::if_possible(set, "its owner could not be set", &mut missed).at(&spot.full)?;
+        }
+        match spot.dir.set_modified(&spot.name, entry.modified) {
+            // Some file systems keep no times of links, and nobody misses them.
+            Err(e) if sys::classify(&e) == Code::Unsupported => {}
+            set => files::if_possible(set, "its time could not be set", &mut missed).at(&spot.full)?,
+        }
+        self.warn_all(&spot.path, missed);
         Ok(())
     }
 
     fn file(&mut self, spot: Spot, entry: Entry) -> Result<()> {
-        let how = self.how(&spot, &entry)?;
+        let (how, first) = self.how(&spot, &entry)?;
         if !self.batch.last().is_some_and(|last| Arc::ptr_eq(&last.spot.dir, &spot.dir)) {
             self.open += 1;
         }
         self.bytes += entry.size();
-        self.batch.push(Job { spot, entry, how });
+        self.batch.push(Job { spot, entry, how, first });
         let limit = if self.plan.destination.in_place { BATCH_IN_PLACE } else { BATCH };
         let is_full = self.batch.len() >= limit || self.bytes >= BATCH_BYTES;
         if is_full || self.open + self.left.len() >= BATCH_FOLDERS { self.flush() } else { Ok(()) }
     }
 
-    fn how(&mut self, spot: &Spot, entry: &Entry) -> Result<How> {
+    fn how(&mut self, spot: &Spot, entry: &Entry) -> Result<(How, Option<FirstName>)> {
         let how = match spot.outcome {
             Outcome::Missing => How::Create,
             Outcome::Same => How::Keep,
             Outcome::Differs => How::Replace,
             Outcome::InTheWay => return Err(Error::new(Code::WouldOverwrite).at(&spot.full)),
         };
-        let (Some(link), Some(anchor)) = (link_key(entry), &self.anchor) else { return Ok(how) };
+        let (Some(link), Some(anchor)) = (link_key(entry), &self.anchor) else { return Ok((how, None)) };
         match self.links.get(&link) {
-            Some(first) if spot.outcome == Outcome::Missing => Ok(How::Link(first.clone())),
-            Some(_) => Ok(how),
+            Some(first) if spot.outcome == Outcome::Missing => Ok((How::Link, Some(first.clone()))),
+            Some(first) => Ok((how, Some(first.clone()))),
             None => {
                 let first = FirstName { anchor: anchor.clone(), below_source: spot.below_source.clone() };
                 self.links.insert(link, first);
-                Ok(how)
+                Ok((how, None))
             }
         }
     }
@@ -264,7 +278,7 @@ impl Writing<'_> {
     fn flush(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         (self.bytes, self.open) = (0, 0);
-        let (links, files): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(|job| matches!(job.how, How::Link(_)));
+        let (links, files): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(|job| matches!(job.how, How::Link));
         self.write_files(files)?;
         let mut copies = Vec::new();
         for job in links {
@@ -292,7 +306,7 @@ impl Writing<'_> {
 
     /// A second name for a file; given back if it has to be written as a file of its own.
     fn link(&mut self, mut job: Job) -> Result<Option<Job>> {
-        let How::Link(first) = &job.how else { return Ok(Some(job)) };
+        let Some(first) = &job.first else { return Ok(Some(job)) };
         match link(first, &job.spot.dir, &job.spot.name) {
             Ok(()) => {
                 self.options.progress.advance(0, job.entry.size());
@@ -305,6 +319,21 @@ impl Writing<'_> {
                 job.how = How::Create;
                 Ok(Some(job))
             }
+        }
+    }
+
+    /// Two names of one file that are two files now: neither is put in the place of the other, for somebody may have parted
+    /// them on purpose.
+    fn warn_unless_linked(&mut self, job: &Job) {
+        let Some(first) = &job.first else { return };
+        let same = first.find().and_then(|(dir, name)| {
+            let (one, other) = (dir.stat(&name)?, job.spot.dir.stat(&job.spot.name)?);
+            Ok(one.same_file(&other))
+        });
+        if !same.unwrap_or(false) {
+            let message =
+                "a file of its own now; in the backup it is another name of a file that was restored before it";
+            self.warn(&job.spot.path, message.to_owned());
         }
     }
 
@@ -360,18 +389,25 @@ impl Writing<'_> {
 }
 
 fn link(first: &FirstName, dir: &Dir, name: &OsStr) -> Result<()> {
-    let below = os_name(&first.below_source).into_owned();
-    let mut parts: Vec<OsString> = PathBuf::from(below).iter().map(OsStr::to_owned).collect();
-    let (from, from_name) = match (&first.anchor.name, parts.pop()) {
-        (Some(name), None) => (first.anchor.dir.clone(), name.clone()),
-        (Some(root), Some(last)) => {
-            let folders: Vec<OsString> = std::iter::once(root.clone()).chain(parts).collect();
-            (open(first.anchor.dir.clone(), &folders)?, last)
-        }
-        (None, Some(last)) => (open(first.anchor.dir.clone(), &parts)?, last),
-        (None, None) => return Err(Error::new(Code::Internal)),
-    };
+    let (from, from_name) = first.find()?;
     Ok(from.link(&from_name, dir, name)?)
+}
+
+impl FirstName {
+    /// The folder that it is in, and its name there.
+    fn find(&self) -> Result<(Arc<Dir>, OsString)> {
+        let below = os_name(&self.below_source).into_owned();
+        let mut parts: Vec<OsString> = PathBuf::from(below).iter().map(OsStr::to_owned).collect();
+        match (&self.anchor.name, parts.pop()) {
+            (Some(name), None) => Ok((self.anchor.dir.clone(), name.clone())),
+            (Some(root), Some(last)) => {
+                let folders: Vec<OsString> = std::iter::once(root.clone()).chain(parts).collect();
+                Ok((open(self.anchor.dir.clone(), &folders)?, last))
+            }
+            (None, Some(last)) => Ok((open(self.anchor.dir.clone(), &parts)?, last)),
+            (None, None) => Err(Error::new(Code::Internal)),
+        }
+    }
 }
 
 fn open(dir: Arc<Dir>, folders: &[OsString]) -> Result<Arc<Dir>> {

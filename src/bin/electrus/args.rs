@@ -21,7 +21,7 @@ pub struct Cli {
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
 
-    /// Let a NAME lead out of the base folder
+    /// Let a NAME lead out of the base folder, and files of backups and transactions go back to places outside
     #[arg(long, global = true, help_heading = "Global options")]
     pub allow_outside: bool,
 

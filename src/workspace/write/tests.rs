@@ -110,7 +110,7 @@ fn write_and(workspace: &Workspace, options: ChangeOptions<'static>, after: impl
     let mut results = Results(vec![None]);
     let mut group = [(0, change(workspace, b"written", options))].into_iter().collect();
     let staged = workspace.stage_all(&mut group, &mut results);
-    let mut item = workspace.record_all(staged, false, &mut results).pop().unwrap();
+    let mut item = workspace.record_all(staged, None, &mut results).pop().unwrap();
     let written = workspace.publish(&mut item, true).unwrap();
     after(item.location.path());
     workspace.conclude(item, written)

@@ -99,6 +99,7 @@ impl Writing<'_> {
             };
             self.report.skipped.push(path_of(job.spot.path.clone()));
             self.warn_all(&job.spot.path, missed);
+            self.warn_unless_linked(&job);
             self.options.progress.advance(1, job.entry.size());
         }
         Ok(())
@@ -202,7 +203,16 @@ pub fn set_properties(open: Open<'_>, entry: &Entry) -> io::Result<Vec<String>> 
     if !is_owned {
         mode &= 0o1777; // setuid and setgid would lend another's rights
     }
-    open.set_mode(mode)?;
-    open.set_modified(entry.modified)?;
+    if_possible(open.set_mode(mode), "its mode could not be set", &mut missed)?;
+    if_possible(open.set_modified(entry.modified), "its time could not be set", &mut missed)?;
     Ok(missed)
+}
+
+/// What the file system, or this user, cannot do at all keeps nothing else from being restored: it is told.
+pub fn if_possible(answer: io::Result<()>, what: &str, missed: &mut Vec<String>) -> io::Result<()> {
+    match answer {
+        Err(e) if sys::is_impossible(&e) => missed.push(format!("{what}: {e}")),
+        answer => answer?,
+    }
+    Ok(())
 }

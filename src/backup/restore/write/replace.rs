@@ -97,6 +97,7 @@ impl Writing<'_> {
         });
         if written.is_ok() {
             self.report.overwritten.push(path_of(job.spot.path.clone()));
+            self.warn_unless_linked(job);
         }
         self.account(job, written.map_err(|e| e.at(&job.spot.full)))
     }

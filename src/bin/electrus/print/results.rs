@@ -76,7 +76,10 @@ pub fn remarks(out: &mut Out, result: &Value) -> Result<(), Failure> {
     }
     for warning in entries(result, "warnings").iter().chain(entries(result, "problems")) {
         failure::warn(&match warning {
-            Value::Object(_) => format!("{}: {}", text(warning, "path"), text(warning, "message")),
+            Value::Object(_) => match text(warning, "path") {
+                path if path.is_empty() => text(warning, "message"), // about all of it
+                path => format!("{path}: {}", text(warning, "message")),
+            },
             words => plain(words),
         });
     }
