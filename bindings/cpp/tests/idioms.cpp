@@ -17,6 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 using electrus::json_text;
 using electrus::options;
 namespace fs = std::filesystem;
@@ -187,6 +190,24 @@ void close_while_others_use_it() {
     stop = true;
     for (std::thread &thread : threads) thread.join();
     CHECK(!wrong);
+}
+
+void a_forked_child_has_empty_shells() {
+    place here;
+    here.files.write("a", "1");
+    electrus::lock lock = here.files.lock("a");
+    const pid_t child = fork();
+    if (child == 0) {
+        const auto stat = here.files.try_stat("a");
+        const bool refused = !stat && stat.error().code() == ELECTRUS_E_INVALID_HANDLE;
+        lock = electrus::lock();
+        here.files = electrus::handler();
+        _exit(refused ? 0 : 1);
+    }
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    CHECK(here.files.locks("a").flag("/locked"));
+    lock.release();
 }
 
 // ------------------------------------------------------------------------------------------------ errors and results
@@ -632,6 +653,7 @@ const std::vector<std::pair<const char *, void (*)()>> behaviours = {
     {"what came from a handler lives on without it", parts_outlive_their_handler},
     {"a handle can be handed to C and taken back", a_handle_can_be_handed_to_c_and_taken_back},
     {"a handler can be closed while eight threads use it", close_while_others_use_it},
+    {"in a forked child objects are empty shells, and the parent's lock stays", a_forked_child_has_empty_shells},
     {"an error tells code, name, words, path and operation, and is copied", an_error_tells_all_of_it},
     {"a lock's time-out may be tried again", a_lock_timeout_is_retryable},
     {"a result has a value or an error, and throws only when asked", a_result_has_a_value_or_an_error},
