@@ -48,7 +48,6 @@
 #include <streambuf>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -90,7 +89,8 @@ inline path path_of(const std::string &bytes) {
 inline std::size_t utf8_length(std::string_view text) noexcept {
     const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
     const unsigned first = at(0);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    const std::size_t length =
+        first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
     for (std::size_t i = 1; i < length; i++) {
         if ((at(i) & 0xC0) != 0x80) return 0;
     }
@@ -483,7 +483,8 @@ inline std::string document::text(std::string_view pointer) const { return try_t
 inline std::size_t document::count(std::string_view pointer) const { return try_count(pointer).value(); }
 inline electrus::path document::path(std::string_view pointer) const { return try_path(pointer).value(); }
 
-inline error::state::state(std::int32_t number, const document &told) : code(number), message(electrus_code_text(number)) {
+inline error::state::state(std::int32_t number, const document &told)
+    : code(number), message(electrus_code_text(number)) {
     detail::find_text(told, "/error/message", message);
     detail::find_path(told, "/error/path", path);
     detail::find_text(told, "/error/operation", operation);
@@ -673,53 +674,77 @@ private:
 
 inline error cut_text() { return error(ELECTRUS_E_INVALID_ARGUMENT, std::string("a text or name holds a zero")); }
 
-template <class Outs, class Call, class... Texts> result<document> ask_c(Outs outs, Call &&call, const Texts &...texts) {
-    if ((texts.cut() || ...)) return cut_text();
+/// What C takes as it is: a pointer or a number.
+template <class T> class as_it_is {
+public:
+    as_it_is(T given) noexcept : given_(given) {}
+    T get() const noexcept { return given_; }
+    static bool cut() noexcept { return false; }
+
+private:
+    T given_;
+};
+
+template <class T>
+using argument = std::conditional_t<std::is_pointer_v<T> || std::is_arithmetic_v<T>, as_it_is<T>, zero_ended>;
+
+/// Calls unless a text would be cut.
+template <class Function, class... Arguments> result<document> ask_c(Function function, const Arguments &...arguments) {
+    if ((arguments.cut() || ...)) return cut_text();
     char *told = nullptr;
-    const std::int32_t status = std::apply([&](auto... out) { return call(texts.get()..., out..., &told); }, outs);
+    const std::int32_t status = function(arguments.get()..., &told);
     document about(told);
     if (status != ELECTRUS_OK) return error(status, about);
     return about;
 }
 
-/// Calls with the texts, each as `const char *`, and the place for the result.
-template <class Call, class... Texts> result<document> ask(Call &&call, const Texts &...texts) {
-    return ask_c(std::tuple<>(), call, zero_ended(texts)...);
+/// Calls a function of electrus.h with what is given and, last, the place for the result.
+template <class Function, class... Given> result<document> ask(Function function, const Given &...given) {
+    return ask_c(function, argument<Given>(given)...);
 }
 
 /// The same for a function that tells nothing when it succeeds.
-template <class Call, class... Texts> result<void> tell(Call &&call, const Texts &...texts) {
-    const auto about = ask(call, texts...);
+template <class Function, class... Given> result<void> tell(Function function, const Given &...given) {
+    const auto about = ask(function, given...);
     if (!about) return about.error();
     return {};
 }
 
 /// The same for one that opens a handle: its place stands before that of the result.
-template <class Handle, class Call, class... Texts> result<Handle> open(Call &&call, const Texts &...texts) {
+template <class Handle, class Function, class... Given> result<Handle> open(Function function, const Given &...given) {
     typename Handle::raw_type *raw = nullptr;
-    auto about = ask_c(std::make_tuple(&raw), call, zero_ended(texts)...);
+    auto about = ask(function, given..., &raw);
     if (!about) return about.error();
     return Handle(raw, std::move(*about));
 }
 
 /// The same for one that gives a content.
-template <class Call, class... Texts> result<content> fetch(Call &&call, const Texts &...texts) {
+template <class Function, class... Given> result<content> fetch(Function function, const Given &...given) {
     void *data = nullptr;
     std::size_t size = 0;
-    auto about = ask_c(std::make_tuple(&data, &size), call, zero_ended(texts)...);
+    auto about = ask(function, given..., &data, &size);
     buffer bytes(data, size);
     if (!about) return about.error();
     return content{std::move(bytes), std::move(*about)};
 }
 
 /// The same for one that gives several.
-template <class Call, class... Texts> result<answer> exchange(Call &&call, const Texts &...texts) {
+template <class Function, class... Given> result<answer> exchange(Function function, const Given &...given) {
     electrus_bytes *items = nullptr;
     std::size_t count = 0;
-    auto about = ask_c(std::make_tuple(&items, &count), call, zero_ended(texts)...);
+    auto about = ask(function, given..., &items, &count);
     outputs contents(items, count);
     if (!about) return about.error();
     return answer{std::move(*about), std::move(contents)};
+}
+
+/// The same for one that gives a number.
+template <class Number, class Function, class... Given>
+result<Number> measure(Function function, const Given &...given) {
+    Number value = 0;
+    const auto about = ask(function, given..., &value);
+    if (!about) return about.error();
+    return value;
 }
 
 inline std::vector<electrus_bytes> raw(const inputs &contents) {
@@ -806,14 +831,10 @@ public:
 
     /// How and since when it is held.
     document show() const { return try_show().value(); }
-    result<document> try_show() const {
-        return detail::ask([&](auto... a) { return electrus_lock_show(raw(), a...); });
-    }
+    result<document> try_show() const { return detail::ask(electrus_lock_show, raw()); }
     /// Lets programs that this one starts use the lock, by an environment variable.
     document lend() const { return try_lend().value(); }
-    result<document> try_lend() const {
-        return detail::ask([&](auto... a) { return electrus_lock_lend(raw(), a...); });
-    }
+    result<document> try_lend() const { return detail::ask(electrus_lock_lend, raw()); }
     /// Gives it back, once no call runs under it any more.
     void release() { try_release().value(); }
     result<void> try_release() { return end(); }
@@ -860,14 +881,11 @@ public:
     /// Writes more. After an error the writer can only be given up.
     void write(bytes_view data) const { try_write(data).value(); }
     result<void> try_write(bytes_view data) const {
-        return detail::tell([&](char **told) { return electrus_writer_write(raw(), data.data(), data.size(), told); });
+        return detail::tell(electrus_writer_write, raw(), data.data(), data.size());
     }
     /// Lets what was written take the name, durably. The writer is gone, also after an error.
     document commit() { return try_commit().value(); }
-    result<document> try_commit() {
-        electrus_writer *raw = detach();
-        return detail::ask([raw](char **told) { return electrus_writer_commit(raw, told); });
-    }
+    result<document> try_commit() { return detail::ask(electrus_writer_commit, detach()); }
     /// Gives up what was written.
     void abort() { try_abort().value(); }
     result<void> try_abort() { return end(); }
@@ -882,36 +900,21 @@ public:
     /// Reads on: fills the buffer; fewer bytes come only at the end, and 0 at the end itself.
     std::size_t read(void *room, std::size_t size) const { return try_read(room, size).value(); }
     result<std::size_t> try_read(void *room, std::size_t size) const {
-        std::size_t count = 0;
-        const auto about =
-            detail::ask([&](char **told) { return electrus_reader_read(raw(), room, size, &count, told); });
-        if (!about) return about.error();
-        return count;
+        return detail::measure<std::size_t>(electrus_reader_read, raw(), room, size);
     }
     /// Reads a part, wherever read() stands, and without moving that.
     std::size_t read_at(std::uint64_t offset, void *room, std::size_t size) const {
         return try_read_at(offset, room, size).value();
     }
     result<std::size_t> try_read_at(std::uint64_t offset, void *room, std::size_t size) const {
-        std::size_t count = 0;
-        const auto about =
-            detail::ask([&](char **told) { return electrus_reader_read_at(raw(), offset, room, size, &count, told); });
-        if (!about) return about.error();
-        return count;
+        return detail::measure<std::size_t>(electrus_reader_read_at, raw(), offset, room, size);
     }
     /// Lets read() go on elsewhere.
     void seek(std::uint64_t offset) const { try_seek(offset).value(); }
-    result<void> try_seek(std::uint64_t offset) const {
-        return detail::tell([&](char **told) { return electrus_reader_seek(raw(), offset, told); });
-    }
+    result<void> try_seek(std::uint64_t offset) const { return detail::tell(electrus_reader_seek, raw(), offset); }
     /// How long the content was when it was opened.
     std::uint64_t size() const { return try_size().value(); }
-    result<std::uint64_t> try_size() const {
-        std::uint64_t size = 0;
-        const auto about = detail::ask([&](char **told) { return electrus_reader_size(raw(), &size, told); });
-        if (!about) return about.error();
-        return size;
-    }
+    result<std::uint64_t> try_size() const { return detail::measure<std::uint64_t>(electrus_reader_size, raw()); }
     void close() { try_close().value(); }
     result<void> try_close() { return end(); }
 };
@@ -929,14 +932,11 @@ public:
     /// Takes more data in.
     void update(bytes_view data) const { try_update(data).value(); }
     result<void> try_update(bytes_view data) const {
-        return detail::tell([&](char **told) { return electrus_checksum_update(raw(), data.data(), data.size(), told); });
+        return detail::tell(electrus_checksum_update, raw(), data.data(), data.size());
     }
     /// Ends it: `checksum`, `checksums`, `size`. The handle is gone, also after an error.
     document finish() { return try_finish().value(); }
-    result<document> try_finish() {
-        electrus_checksum *raw = detach();
-        return detail::ask([raw](char **told) { return electrus_checksum_finish(raw, told); });
-    }
+    result<document> try_finish() { return detail::ask(electrus_checksum_finish, detach()); }
     void close() { try_close().value(); }
     result<void> try_close() { return end(); }
 
@@ -974,38 +974,35 @@ public:
     /// Records a file as it stands, whoever wrote it.
     document create(const path &file, const options &opts = {}) const { return try_create(file, opts).value(); }
     result<document> try_create(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_versions_create(raw(), a...); }, file, opts);
+        return detail::ask(electrus_versions_create, raw(), file, opts);
     }
     /// The versions of a file, or of std::nullopt every file that has some.
     document list(const std::optional<path> &file, const options &opts = {}) const {
         return try_list(file, opts).value();
     }
     result<document> try_list(const std::optional<path> &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_versions_list(raw(), a...); }, file, opts);
+        return detail::ask(electrus_versions_list, raw(), file, opts);
     }
     /// Reads a version. One of two that claim a number is named by the option `record` instead, with 0 here.
     content read(const path &file, std::uint64_t version, const options &opts = {}) const {
         return try_read(file, version, opts).value();
     }
     result<content> try_read(const path &file, std::uint64_t version, const options &opts = {}) const {
-        return detail::fetch(
-            [&](const char *name, auto... a) { return electrus_versions_read(raw(), name, version, a...); }, file, opts);
+        return detail::fetch(electrus_versions_read, raw(), file, version, opts);
     }
     /// What changed since a version, to the version of the option `to` or to the file as it is.
     document diff(const path &file, std::uint64_t from, const options &opts = {}) const {
         return try_diff(file, from, opts).value();
     }
     result<document> try_diff(const path &file, std::uint64_t from, const options &opts = {}) const {
-        return detail::ask(
-            [&](const char *name, auto... a) { return electrus_versions_diff(raw(), name, from, a...); }, file, opts);
+        return detail::ask(electrus_versions_diff, raw(), file, from, opts);
     }
     /// Puts a version back, as a new version.
     document restore(const path &file, std::uint64_t version, const options &opts = {}) const {
         return try_restore(file, version, opts).value();
     }
     result<document> try_restore(const path &file, std::uint64_t version, const options &opts = {}) const {
-        return detail::ask(
-            [&](const char *name, auto... a) { return electrus_versions_restore(raw(), name, version, a...); }, file,
+        return detail::ask(electrus_versions_restore, raw(), file, version,
             opts);
     }
     /// Tags a version, so that prune() keeps it, or, with the option `remove`, takes the tag away.
@@ -1014,20 +1011,19 @@ public:
     }
     result<document> try_tag(const path &file, std::uint64_t version, std::string_view tag,
                              const options &opts = {}) const {
-        return detail::ask([&](const char *name, auto... a) { return electrus_versions_tag(raw(), name, version, a...); },
-                           file, tag, opts);
+        return detail::ask(electrus_versions_tag, raw(), file, version, tag, opts);
     }
     /// Removes versions that no rule keeps, of one file or of std::nullopt all.
     document prune(const std::optional<path> &file, const options &opts = {}) const {
         return try_prune(file, opts).value();
     }
     result<document> try_prune(const std::optional<path> &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_versions_prune(raw(), a...); }, file, opts);
+        return detail::ask(electrus_versions_prune, raw(), file, opts);
     }
     /// Reads and checks every byte of the store: `ok`.
     document verify(const options &opts = {}) const { return try_verify(opts).value(); }
     result<document> try_verify(const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_versions_verify(raw(), a...); }, opts);
+        return detail::ask(electrus_versions_verify, raw(), opts);
     }
     void close() { try_close().value(); }
     result<void> try_close() { return end(); }
@@ -1039,7 +1035,8 @@ public:
 ///     files.json().write("config.json", electrus::json_text(R"({"window": {"width": 1280}})"));
 class json : public detail::handle<electrus_json> {
     template <class Text>
-    using bare_string = std::enable_if_t<std::is_convertible_v<const Text &, std::string_view> && !std::is_null_pointer_v<Text>>;
+    using bare_string =
+        std::enable_if_t<std::is_convertible_v<const Text &, std::string_view> && !std::is_null_pointer_v<Text>>;
 
 public:
     json() noexcept = default;
@@ -1052,21 +1049,21 @@ public:
     /// Reads a document: `data` in the result.
     document read(const path &file, const options &opts = {}) const { return try_read(file, opts).value(); }
     result<document> try_read(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_json_read(raw(), a...); }, file, opts);
+        return detail::ask(electrus_json_read, raw(), file, opts);
     }
     /// Reads the value that a JSON Pointer names: `data` in the result.
     document get(const path &file, std::string_view pointer, const options &opts = {}) const {
         return try_get(file, pointer, opts).value();
     }
     result<document> try_get(const path &file, std::string_view pointer, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_json_get(raw(), a...); }, file, pointer, opts);
+        return detail::ask(electrus_json_get, raw(), file, pointer, opts);
     }
     /// Replaces a document.
     document write(const path &file, const json_data &data, const options &opts = {}) const {
         return try_write(file, data, opts).value();
     }
     result<document> try_write(const path &file, const json_data &data, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_json_write(raw(), a...); }, file, data, opts);
+        return detail::ask(electrus_json_write, raw(), file, data, opts);
     }
     /// Sets one value.
     document set(const path &file, std::string_view pointer, const value &value, const options &opts = {}) const {
@@ -1074,21 +1071,21 @@ public:
     }
     result<document> try_set(const path &file, std::string_view pointer, const value &value,
                              const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_json_set(raw(), a...); }, file, pointer, value, opts);
+        return detail::ask(electrus_json_set, raw(), file, pointer, value, opts);
     }
     /// Merges into a document (RFC 7396); null removes a key.
     document merge(const path &file, const json_data &patch, const options &opts = {}) const {
         return try_merge(file, patch, opts).value();
     }
     result<document> try_merge(const path &file, const json_data &patch, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_json_merge(raw(), a...); }, file, patch, opts);
+        return detail::ask(electrus_json_merge, raw(), file, patch, opts);
     }
     /// Applies a JSON Patch (RFC 6902), all of it or nothing.
     document patch(const path &file, const json_data &patch, const options &opts = {}) const {
         return try_patch(file, patch, opts).value();
     }
     result<document> try_patch(const path &file, const json_data &patch, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_json_patch(raw(), a...); }, file, patch, opts);
+        return detail::ask(electrus_json_patch, raw(), file, patch, opts);
     }
     void close() { try_close().value(); }
     result<void> try_close() { return end(); }
@@ -1118,13 +1115,13 @@ public:
     /// Starts to wait for the lock of a file by its ordinary path. See also handler::start() and handler::start_lock().
     static task start_lock(const path &file, const options &opts = {}) { return try_start_lock(file, opts).value(); }
     static result<task> try_start_lock(const path &file, const options &opts = {}) {
-        return detail::open<task>([](auto... a) { return electrus_task_start_lock(nullptr, a...); }, file, opts);
+        return detail::open<task>(electrus_task_start_lock, static_cast<const electrus_handler *>(nullptr), file, opts);
     }
     /// How far it is; it does not wait.
     task_state poll() const { return try_poll().value(); }
     result<task_state> try_poll() const {
         counts so_far = {};
-        const auto about = detail::ask([&](char **told) { return electrus_task_poll(raw(), &so_far, told); });
+        const auto about = detail::ask(electrus_task_poll, raw(), &so_far);
         if (!about) return about.error();
         const auto done = about->try_integer("/done");
         if (!done) return done.error();
@@ -1146,16 +1143,10 @@ public:
     /// Waits for the end of an operation, and gives what handler::call() would have given. The task is gone, also after
     /// an error.
     answer finish() { return try_finish().value(); }
-    result<answer> try_finish() {
-        electrus_task *raw = detach();
-        return detail::exchange([raw](auto... a) { return electrus_task_finish(raw, a...); });
-    }
+    result<answer> try_finish() { return detail::exchange(electrus_task_finish, detach()); }
     /// The same for one that takes a lock.
     electrus::lock lock() { return try_lock().value(); }
-    result<electrus::lock> try_lock() {
-        electrus_task *raw = detach();
-        return detail::open<electrus::lock>([raw](auto... a) { return electrus_task_lock(raw, a...); });
-    }
+    result<electrus::lock> try_lock() { return detail::open<electrus::lock>(electrus_task_lock, detach()); }
     /// Cancels it without waiting.
     void close() { try_close().value(); }
     result<void> try_close() { return end(); }
@@ -1180,31 +1171,31 @@ public:
     result<document> try_create(const std::optional<std::string> &name = std::nullopt,
                                 const std::optional<std::vector<path>> &paths = std::nullopt,
                                 const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_create(raw(), a...); }, name, names(paths), opts);
+        return detail::ask(electrus_backup_create, raw(), name, names(paths), opts);
     }
     /// Every backup, by time: `backups`.
     document list(const options &opts = {}) const { return try_list(opts).value(); }
     result<document> try_list(const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_list(raw(), a...); }, opts);
+        return detail::ask(electrus_backup_list, raw(), opts);
     }
     /// What a backup holds: `files`.
     document show(std::string_view name, const options &opts = {}) const { return try_show(name, opts).value(); }
     result<document> try_show(std::string_view name, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_show(raw(), a...); }, name, opts);
+        return detail::ask(electrus_backup_show, raw(), name, opts);
     }
     /// Reads one file of a backup, verified.
     content read(std::string_view name, const path &file, const options &opts = {}) const {
         return try_read(name, file, opts).value();
     }
     result<content> try_read(std::string_view name, const path &file, const options &opts = {}) const {
-        return detail::fetch([&](auto... a) { return electrus_backup_read(raw(), a...); }, name, file, opts);
+        return detail::fetch(electrus_backup_read, raw(), name, file, opts);
     }
     /// Opens one file of a backup, to be read in pieces.
     electrus::reader reader(std::string_view name, const path &file, const options &opts = {}) const {
         return try_reader(name, file, opts).value();
     }
     result<electrus::reader> try_reader(std::string_view name, const path &file, const options &opts = {}) const {
-        return detail::open<electrus::reader>([&](auto... a) { return electrus_backup_reader(raw(), a...); }, name, file,
+        return detail::open<electrus::reader>(electrus_backup_reader, raw(), name, file,
                                               opts);
     }
     /// Reads and checks every byte of a backup, or of std::nullopt all: `ok`.
@@ -1212,31 +1203,31 @@ public:
         return try_verify(name, opts).value();
     }
     result<document> try_verify(const std::optional<std::string> &name = std::nullopt, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_verify(raw(), a...); }, name, opts);
+        return detail::ask(electrus_backup_verify, raw(), name, opts);
     }
     /// Restores a backup or a part of it, to its place or elsewhere.
     document restore(std::string_view name, const options &opts = {}) const { return try_restore(name, opts).value(); }
     result<document> try_restore(std::string_view name, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_restore(raw(), a...); }, name, opts);
+        return detail::ask(electrus_backup_restore, raw(), name, opts);
     }
     /// What stands in the way of a restore: `conflicts`.
     document conflicts(std::string_view name, const options &opts = {}) const {
         return try_conflicts(name, opts).value();
     }
     result<document> try_conflicts(std::string_view name, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_conflicts(raw(), a...); }, name, opts);
+        return detail::ask(electrus_backup_conflicts, raw(), name, opts);
     }
     /// Removes backups that no rule keeps; the newest stays.
     document prune(const options &opts = {}) const { return try_prune(opts).value(); }
     result<document> try_prune(const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_backup_prune(raw(), a...); }, opts);
+        return detail::ask(electrus_backup_prune, raw(), opts);
     }
     /// Starts an operation on backups beside the caller.
     electrus::task start(std::string_view operation, const options &request = {}) const {
         return try_start(operation, request).value();
     }
     result<electrus::task> try_start(std::string_view operation, const options &request = {}) const {
-        return detail::open<electrus::task>([&](auto... a) { return electrus_task_start_backup(raw(), a...); }, operation,
+        return detail::open<electrus::task>(electrus_task_start_backup, raw(), operation,
                                             request);
     }
     void close() { try_close().value(); }
@@ -1263,37 +1254,30 @@ public:
         return try_write(file, content, opts).value();
     }
     result<document> try_write(const path &file, bytes_view content, const options &opts = {}) const {
-        return detail::ask(
-            [&](const char *name, auto... a) {
-                return electrus_transaction_write(raw(), name, content.data(), content.size(), a...);
-            },
-            file, opts);
+        return detail::ask(electrus_transaction_write, raw(), file, content.data(), content.size(), opts);
     }
     /// Stages a delete.
     document remove(const path &file, const options &opts = {}) const { return try_remove(file, opts).value(); }
     result<document> try_remove(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_transaction_delete(raw(), a...); }, file, opts);
+        return detail::ask(electrus_transaction_delete, raw(), file, opts);
     }
     /// Stages a rename.
     document rename(const path &source, const path &destination, const options &opts = {}) const {
         return try_rename(source, destination, opts).value();
     }
     result<document> try_rename(const path &source, const path &destination, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_transaction_rename(raw(), a...); }, source, destination, opts);
+        return detail::ask(electrus_transaction_rename, raw(), source, destination, opts);
     }
     /// Stages a copy.
     document copy(const path &source, const path &destination, const options &opts = {}) const {
         return try_copy(source, destination, opts).value();
     }
     result<document> try_copy(const path &source, const path &destination, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_transaction_copy(raw(), a...); }, source, destination, opts);
+        return detail::ask(electrus_transaction_copy, raw(), source, destination, opts);
     }
     /// Does all that is staged, or nothing. The transaction is gone, also after an error.
     document commit() { return try_commit().value(); }
-    result<document> try_commit() {
-        electrus_transaction *raw = detach();
-        return detail::ask([raw](char **told) { return electrus_transaction_commit(raw, told); });
-    }
+    result<document> try_commit() { return detail::ask(electrus_transaction_commit, detach()); }
     /// Forgets what is staged.
     void abort() { try_abort().value(); }
     result<void> try_abort() { return end(); }
@@ -1318,80 +1302,75 @@ public:
         return try_write(file, content, opts).value();
     }
     result<document> try_write(const path &file, bytes_view content, const options &opts = {}) const {
-        return detail::ask(
-            [&](const char *name, auto... a) {
-                return electrus_handler_write(raw(), name, content.data(), content.size(), a...);
-            },
-            file, opts);
+        return detail::ask(electrus_handler_write, raw(), file, content.data(), content.size(), opts);
     }
     /// Reads a whole file, or a version of it. For large ones see reader().
     content read(const path &file, const options &opts = {}) const { return try_read(file, opts).value(); }
     result<content> try_read(const path &file, const options &opts = {}) const {
-        return detail::fetch([&](auto... a) { return electrus_handler_read(raw(), a...); }, file, opts);
+        return detail::fetch(electrus_handler_read, raw(), file, opts);
     }
     /// What is known of a file: size, checksum, times, newest version, permissions.
     document stat(const path &file, const options &opts = {}) const { return try_stat(file, opts).value(); }
     result<document> try_stat(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_stat(raw(), a...); }, file, opts);
+        return detail::ask(electrus_handler_stat, raw(), file, opts);
     }
     /// Copies a file.
     document copy(const path &source, const path &destination, const options &opts = {}) const {
         return try_copy(source, destination, opts).value();
     }
     result<document> try_copy(const path &source, const path &destination, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_copy(raw(), a...); }, source, destination, opts);
+        return detail::ask(electrus_handler_copy, raw(), source, destination, opts);
     }
     /// Renames a file; both histories tell of it.
     document rename(const path &source, const path &destination, const options &opts = {}) const {
         return try_rename(source, destination, opts).value();
     }
     result<document> try_rename(const path &source, const path &destination, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_rename(raw(), a...); }, source, destination, opts);
+        return detail::ask(electrus_handler_rename, raw(), source, destination, opts);
     }
     /// Deletes a file; its history stays. (`delete` is a word of C++.)
     document remove(const path &file, const options &opts = {}) const { return try_remove(file, opts).value(); }
     result<document> try_remove(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_delete(raw(), a...); }, file, opts);
+        return detail::ask(electrus_handler_delete, raw(), file, opts);
     }
     /// Checksums of a file, several in one pass.
     document checksum(const path &file, const options &opts = {}) const { return try_checksum(file, opts).value(); }
     result<document> try_checksum(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_checksum(raw(), a...); }, file, opts);
+        return detail::ask(electrus_handler_checksum, raw(), file, opts);
     }
     /// Who holds the lock of a file.
     document locks(const path &file, const options &opts = {}) const { return try_locks(file, opts).value(); }
     result<document> try_locks(const path &file, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_locks(raw(), a...); }, file, opts);
+        return detail::ask(electrus_handler_locks, raw(), file, opts);
     }
     /// Reads and checks every byte of the store: `ok`.
     document verify(const options &opts = {}) const { return try_verify(opts).value(); }
     result<document> try_verify(const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_verify(raw(), a...); }, opts);
+        return detail::ask(electrus_handler_verify, raw(), opts);
     }
     /// Rebuilds indexes and sets damage aside.
     document repair(const options &opts = {}) const { return try_repair(opts).value(); }
     result<document> try_repair(const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_repair(raw(), a...); }, opts);
+        return detail::ask(electrus_handler_repair, raw(), opts);
     }
     /// Imports what the original Python Electrus left in a folder, an ordinary path. (`import` is a word of C++20.)
     document import_from(const path &folder, const options &opts = {}) const {
         return try_import_from(folder, opts).value();
     }
     result<document> try_import_from(const path &folder, const options &opts = {}) const {
-        return detail::ask([&](auto... a) { return electrus_handler_import(raw(), a...); }, folder, opts);
+        return detail::ask(electrus_handler_import, raw(), folder, opts);
     }
     /// Carries out transactions whose owners have died since the handler was opened.
     document recover() const { return try_recover().value(); }
-    result<document> try_recover() const {
-        return detail::ask([&](auto... a) { return electrus_handler_recover(raw(), a...); });
-    }
+    result<document> try_recover() const { return detail::ask(electrus_handler_recover, raw()); }
 
     /// Runs any operation of the table by its name. Where the request says `"content": N` it means `contents[N]`; where
     /// the result does, it means the N-th that came back.
     answer call(std::string_view operation, const options &request = {}, const inputs &contents = {}) const {
         return try_call(operation, request, contents).value();
     }
-    result<answer> try_call(std::string_view operation, const options &request = {}, const inputs &contents = {}) const {
+    result<answer> try_call(std::string_view operation, const options &request = {},
+                            const inputs &contents = {}) const {
         return run(operation, request, contents);
     }
     /// The same with a request that is JSON already.
@@ -1407,11 +1386,7 @@ public:
     }
     result<answer> try_batch(const operations &steps, const inputs &contents = {}, const options &opts = {}) const {
         const auto items = detail::raw(contents);
-        return detail::exchange(
-            [&](const char *json, auto... a) {
-                return electrus_handler_batch(raw(), json, items.data(), items.size(), a...);
-            },
-            steps, opts);
+        return detail::exchange(electrus_handler_batch, raw(), steps, items.data(), items.size(), opts);
     }
     /// Writes, deletes, renames and copies several files, all or none. To stage one by one see begin().
     document transaction(const operations &steps, const inputs &contents = {}, const options &opts = {}) const {
@@ -1420,48 +1395,42 @@ public:
     result<document> try_transaction(const operations &steps, const inputs &contents = {},
                                      const options &opts = {}) const {
         const auto items = detail::raw(contents);
-        return detail::ask(
-            [&](const char *json, auto... a) {
-                return electrus_handler_transaction(raw(), json, items.data(), items.size(), a...);
-            },
-            steps, opts);
+        return detail::ask(electrus_handler_transaction, raw(), steps, items.data(), items.size(), opts);
     }
 
     /// Takes the lock of a file.
     electrus::lock lock(const path &file, const options &opts = {}) const { return try_lock(file, opts).value(); }
     result<electrus::lock> try_lock(const path &file, const options &opts = {}) const {
-        return detail::open<electrus::lock>([&](auto... a) { return electrus_handler_lock(raw(), a...); }, file, opts);
+        return detail::open<electrus::lock>(electrus_handler_lock, raw(), file, opts);
     }
     /// Opens a file, or a version of it, to be read in pieces.
     electrus::reader reader(const path &file, const options &opts = {}) const { return try_reader(file, opts).value(); }
     result<electrus::reader> try_reader(const path &file, const options &opts = {}) const {
-        return detail::open<electrus::reader>([&](auto... a) { return electrus_handler_reader(raw(), a...); }, file, opts);
+        return detail::open<electrus::reader>(electrus_handler_reader, raw(), file, opts);
     }
     /// Writes a file in pieces; at its commit() it is locked, versioned and verified as by write().
     electrus::writer writer(const path &file, const options &opts = {}) const { return try_writer(file, opts).value(); }
     result<electrus::writer> try_writer(const path &file, const options &opts = {}) const {
-        return detail::open<electrus::writer>([&](auto... a) { return electrus_handler_writer(raw(), a...); }, file, opts);
+        return detail::open<electrus::writer>(electrus_handler_writer, raw(), file, opts);
     }
     /// Begins a transaction.
     electrus::transaction begin(const options &opts = {}) const { return try_begin(opts).value(); }
     result<electrus::transaction> try_begin(const options &opts = {}) const {
-        return detail::open<electrus::transaction>([&](auto... a) { return electrus_transaction_begin(raw(), a...); },
+        return detail::open<electrus::transaction>(electrus_transaction_begin, raw(),
                                                    opts);
     }
     /// The history of this base folder.
     electrus::versions versions() const { return try_versions().value(); }
     result<electrus::versions> try_versions() const {
-        return detail::open<electrus::versions>([&](auto... a) { return electrus_handler_versions(raw(), a...); });
+        return detail::open<electrus::versions>(electrus_handler_versions, raw());
     }
     /// The JSON documents of this base folder.
     electrus::json json() const { return try_json().value(); }
-    result<electrus::json> try_json() const {
-        return detail::open<electrus::json>([&](auto... a) { return electrus_handler_json(raw(), a...); });
-    }
+    result<electrus::json> try_json() const { return detail::open<electrus::json>(electrus_handler_json, raw()); }
     /// The backups of this base folder.
     electrus::backup backup() const { return try_backup().value(); }
     result<electrus::backup> try_backup() const {
-        return detail::open<electrus::backup>([&](auto... a) { return electrus_handler_backup(raw(), a...); });
+        return detail::open<electrus::backup>(electrus_handler_backup, raw());
     }
     /// Starts any operation of the table beside the caller; contents are copied.
     electrus::task start(std::string_view operation, const options &request = {}, const inputs &contents = {}) const {
@@ -1470,18 +1439,14 @@ public:
     result<electrus::task> try_start(std::string_view operation, const options &request = {},
                                      const inputs &contents = {}) const {
         const auto items = detail::raw(contents);
-        return detail::open<electrus::task>(
-            [&](const char *name, const char *json, auto... a) {
-                return electrus_task_start(raw(), name, json, items.data(), items.size(), a...);
-            },
-            operation, request);
+        return detail::open<electrus::task>(electrus_task_start, raw(), operation, request, items.data(), items.size());
     }
     /// Starts to wait for the lock of a file; task::lock() gives it.
     electrus::task start_lock(const path &file, const options &opts = {}) const {
         return try_start_lock(file, opts).value();
     }
     result<electrus::task> try_start_lock(const path &file, const options &opts = {}) const {
-        return detail::open<electrus::task>([&](auto... a) { return electrus_task_start_lock(raw(), a...); }, file, opts);
+        return detail::open<electrus::task>(electrus_task_start_lock, raw(), file, opts);
     }
 
     /// Closes it, and reports a failure to write down what was postponed.
@@ -1491,11 +1456,7 @@ public:
 private:
     result<answer> run(std::string_view operation, const json_data &request, const inputs &contents) const {
         const auto items = detail::raw(contents);
-        return detail::exchange(
-            [&](const char *name, const char *json, auto... a) {
-                return electrus_handler_call(raw(), name, json, items.data(), items.size(), a...);
-            },
-            operation, request);
+        return detail::exchange(electrus_handler_call, raw(), operation, request, items.data(), items.size());
     }
 };
 
@@ -1597,7 +1558,9 @@ private:
 /// A reader as std::istream, which can be sought in. If reading fails it is bad(), and not just at its end.
 class reader_stream : public std::istream {
 public:
-    explicit reader_stream(reader source) : std::istream(nullptr), buffer_(std::move(source), *this) { rdbuf(&buffer_); }
+    explicit reader_stream(reader source) : std::istream(nullptr), buffer_(std::move(source), *this) {
+        rdbuf(&buffer_);
+    }
 
     /// Why it is bad(), if it is.
     const std::optional<error> &failed() const noexcept { return buffer_.failed(); }
@@ -1610,11 +1573,7 @@ private:
 
 /// Replaces the content of a file by its ordinary path, atomically and durably; no lock, no history.
 inline result<document> try_atomic_write(const path &file, bytes_view content, const options &opts = {}) {
-    return detail::ask(
-        [&](const char *name, auto... a) {
-            return electrus_atomic_write(name, content.data(), content.size(), a...);
-        },
-        file, opts);
+    return detail::ask(electrus_atomic_write, file, content.data(), content.size(), opts);
 }
 inline document atomic_write(const path &file, bytes_view content, const options &opts = {}) {
     return try_atomic_write(file, content, opts).value();
