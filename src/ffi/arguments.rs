@@ -164,28 +164,21 @@ impl Given {
     pub unsafe fn new(function: &'static Function, text: *const c_char) -> Result<Given> {
         // SAFETY: as promised.
         let object = unsafe { options(text) }?;
-        for key in function.arguments {
-            if object.contains_key(*key) || object.contains_key(&format!("{key}_b64")) {
-                let words = format!("`{key}` is an argument of the function, and not one of its options");
-                return Err(Error::message(Code::UnknownOption, words));
-            }
-        }
         Ok(Given { function, object })
     }
 
     /// # Safety
     /// As [`zero_ended`].
-    pub unsafe fn path(mut self, key: &str, path: *const c_char) -> Result<Given> {
+    pub unsafe fn path(self, key: &str, path: *const c_char) -> Result<Given> {
         // SAFETY: as promised.
         let path = unsafe { self::path(path, key) }?;
-        debug_assert!(self.function.arguments.contains(&key));
         match path.to_str() {
-            Some(text) => self.object.insert(key.into(), text.into()),
+            Some(text) => self.value(key, text.into()),
             None => {
-                self.object.insert(format!("{key}_b64"), wire::to_base64(path.as_os_str().as_encoded_bytes()).into())
+                let bytes = wire::to_base64(path.as_os_str().as_encoded_bytes());
+                self.put(key, format!("{key}_b64"), bytes.into())
             }
-        };
-        Ok(self)
+        }
     }
 
     /// # Safety
@@ -193,7 +186,7 @@ impl Given {
     pub unsafe fn text(self, key: &str, text: *const c_char) -> Result<Given> {
         // SAFETY: as promised.
         let text = unsafe { self::text(text, key) }?;
-        Ok(self.value(key, text.into()))
+        self.value(key, text.into())
     }
 
     /// # Safety
@@ -201,7 +194,7 @@ impl Given {
     pub unsafe fn document(self, key: &str, text: *const c_char) -> Result<Given> {
         // SAFETY: as promised.
         let value = unsafe { document(text, key) }?;
-        Ok(self.value(key, value))
+        self.value(key, value)
     }
 
     /// The same, left out if it is NULL.
@@ -234,9 +227,9 @@ impl Given {
     /// A version by its number, or, with 0 for that, by the option `record`.
     pub fn which(mut self, key: &str, number: u64) -> Result<Given> {
         match (number, self.object.shift_remove("record").filter(|record| !record.is_null())) {
-            (0, Some(record)) => Ok(self.value(key, record)),
+            (0, Some(record)) => self.value(key, record),
             (_, Some(_)) => Err(Error::message(Code::InvalidArgument, format!("with `record`, `{key}` must be 0"))),
-            (number, None) => Ok(self.value(key, number.into())),
+            (number, None) => self.value(key, number.into()),
         }
     }
 
@@ -264,9 +257,18 @@ impl Given {
         Request::check(&self.function.fields(), Value::Object(self.object))
     }
 
-    pub fn value(mut self, key: &str, value: Value) -> Given {
+    /// An argument by its key, which the options must not have as well.
+    pub fn value(self, key: &str, value: Value) -> Result<Given> {
+        self.put(key, key.to_owned(), value)
+    }
+
+    fn put(mut self, key: &str, place: String, value: Value) -> Result<Given> {
         debug_assert!(self.function.arguments.contains(&key));
-        self.object.insert(key.into(), value);
-        self
+        if self.object.contains_key(key) || self.object.contains_key(&format!("{key}_b64")) {
+            let words = format!("`{key}` is an argument of the function, and not one of its options");
+            return Err(Error::message(Code::UnknownOption, words));
+        }
+        self.object.insert(place, value);
+        Ok(self)
     }
 }

@@ -207,7 +207,7 @@ pub unsafe extern "C" fn electrus_handler_write(
     unsafe {
         guard(result, || {
             let on = on(handler)?;
-            let given = Given::new(&table::HANDLER_WRITE, options)?.path("path", path)?.value("content", 0.into());
+            let given = Given::new(&table::HANDLER_WRITE, options)?.path("path", path)?.value("content", 0.into())?;
             let content = arguments::bytes(content, content_len, "content")?;
             Ok(on.call(given, input(content))?.result)
         })

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn electrus_transaction_begin(
         guard(result, || {
             let out = Out::new(transaction, ptr::null_mut(), "transaction")?;
             let on = handler::on(handler)?;
-            let options = Given::new(&table::TRANSACTION_BEGIN, options)?.object;
+            let options = Given::new(&table::TRANSACTION_BEGIN, options)?.value("operations", json!([]))?.object;
             let staged = Mutex::new(Some(Staged::default()));
             out.set(handle::open::<electrus_transaction>(TransactionObject { on, options, staged })?);
             Ok(Value::Null)

@@ -238,7 +238,7 @@ pub unsafe extern "C" fn electrus_versions_tag(
         guard(result, || {
             let given = Given::new(&table::VERSIONS_TAG, options)?
                 .path("path", path)?
-                .value("version", version.into())
+                .value("version", version.into())?
                 .text("tag", tag)?;
             on(versions)?.answer(given)
         })

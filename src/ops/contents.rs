@@ -119,7 +119,7 @@ impl fmt::Debug for Output {
 impl<'a> Contents<'a> {
     /// The lock of that number.
     pub(super) fn lock(&self, number: u64) -> Result<&'a LockGuard> {
-        let missing = || Error::message(Code::InvalidArgument, format!("there is no lock {number} beside the request"));
+        let missing = || Error::message(Code::InvalidHandle, format!("there is no lock {number} beside the request"));
         self.locks.iter().find(|(known, _)| *known == number).map(|(_, guard)| *guard).ok_or_else(missing)
     }
 

@@ -530,18 +530,13 @@ static char *wrong_result(const struct call *call, struct json_object *step, str
     return words ? words : wrong_outputs(call, exact_get(step, "outputs"));
 }
 
-/*
- * What is wrong with an error. In C a lock is a handle, and a number that is no lock's is ELECTRUS_E_INVALID_HANDLE, as
- * the header says; faces without handles call it an invalid argument.
- */
-static char *wrong_error(int32_t status, struct json_object *result, const char *name, bool names_a_lock)
+/* What is wrong with an error. */
+static char *wrong_error(int32_t status, struct json_object *result, const char *name)
 {
     static const char *const keys[] = {"code",     "name",      "message", "path", "path_b64",
                                        "os_error", "retryable", "operation"};
     struct json_object *error = exact_get(result, "error");
     uint64_t code = 0;
-    if (strcmp(name, "invalid_argument") == 0 && status == ELECTRUS_E_INVALID_HANDLE && names_a_lock)
-        name = "invalid_handle";
     if (strcmp(electrus_code_name(status), name) != 0)
         return print("expected %s, but it is %s", name, electrus_code_name(status));
     if (!exact_count(exact_get(error, "code"), &code) || code != (uint64_t)status)
@@ -627,12 +622,11 @@ static char *run_step(struct call open, struct json_object *step, enum way way, 
     call.request = insert_results(call.request, results);
     call.contents = contents;
     call.contents_count = count;
-    bool names_a_lock = exact_get(call.request, "lock") != NULL;
     int32_t status = run_way(&call, way, &text);
     struct json_object *result = text ? exact_parse(text) : NULL;
     const char *error = member(step, "error");
     if (error)
-        words = wrong_error(status, result, error, names_a_lock);
+        words = wrong_error(status, result, error);
     else if (status != ELECTRUS_OK)
         words = print("it failed: %s", text);
     else
