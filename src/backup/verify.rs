@@ -7,6 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::pool;
 use crate::progress::Progress;
 use crate::store::{Snapshot, Store};
+use crate::transaction;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -59,7 +60,8 @@ fn one(manager: &BackupManager, snapshot: Snapshot, options: &VerifyOptions) -> 
 /// every backup can be read is seen in its list of files.
 fn all(manager: &BackupManager, options: &VerifyOptions) -> Result<BackupVerify> {
     let Some(store) = manager.store()? else { return Ok(BackupVerify::default()) };
-    let found = store.verify(&options.progress)?;
+    let mut found = store.verify(&options.progress)?;
+    found.damaged.extend(transaction::verify(&store)?);
     let snapshots = store.snapshots()?;
     let mut check = Check::new(store, options);
     for snapshot in &snapshots {

@@ -9,9 +9,13 @@ use crate::sys::{self, Dir, Locked};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 
 /// No process notes more than this.
 const MOST: u64 = 16 << 20;
+/// Ends the name of an entry that is not locked yet.
+const UNNAMED: &str = ".tmp";
+const ATTEMPTS: usize = 64;
 
 /// This process's entry in `active/`.
 #[derive(Debug, Default)]
@@ -55,10 +59,21 @@ impl Shared {
         if active.entry.is_some() {
             return Ok(());
         }
+        for _ in 0..ATTEMPTS {
+            if let Some(entry) = self.new_entry()? {
+                active.entry = Some(entry);
+                return Ok(());
+            }
+        }
+        Err(Error::message(Code::Io, "notes for those who clear up after this process cannot be made").at(&self.path))
+    }
+
+    /// `None`: somebody who clears up was faster than the lock.
+    fn new_entry(&self) -> Result<Option<Entry>> {
         let name = OsString::from(format!("{:016x}{}", random_number()?, if GUEST { ".guest" } else { "" }));
         let path = self.path.join("active").join(&name);
         // Locked before it has its name, so that nobody takes it for that of a dead process.
-        let temp = OsString::from(format!("{}.tmp", name.display()));
+        let temp = OsString::from(format!("{}{UNNAMED}", name.display()));
         let (dir, file) = self.with_created_view(|view| {
             let dir = view.layout.optional_folder("active", true)?;
             let dir = dir.ok_or_else(|| Error::new(Code::NoStore).at(&path))?;
@@ -66,9 +81,14 @@ impl Shared {
             Ok((dir, file))
         })?;
         let lock = Locked::wait(file.try_clone().at(&path)?, true).at(&path)?;
-        dir.rename(&temp, &dir, &name).at(&path)?;
-        active.entry = Some(Entry { dir, name, file, _lock: Some(lock), end: 0 });
-        Ok(())
+        match dir.rename(&temp, &dir, &name) {
+            Ok(()) => Ok(Some(Entry { dir, name, file, _lock: Some(lock), end: 0 })),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => {
+                let _ = dir.remove_file(&temp); // the first error is the one to tell
+                Err(Error::io(e, path))
+            }
+        }
     }
 
     /// Removes this process's entry.
@@ -122,7 +142,8 @@ impl Store {
             let mut left = LeftFolders::default();
             let mut folders = BTreeSet::new();
             for entry in dir.entries().at(self.0.path.join("active"))? {
-                if number_in(&entry.name, "").is_none() || Some(&entry.name) == own.as_ref() {
+                let unnamed = entry.name.to_str().is_some_and(|n| n.ends_with(UNNAMED));
+                if !unnamed && number_in(&entry.name, "").is_none() || Some(&entry.name) == own.as_ref() {
                     continue;
                 }
                 let Ok(file) = dir.open_read(&entry.name) else { continue }; // its owner has just closed
@@ -143,7 +164,7 @@ impl Store {
             let Some(dir) = view.layout.optional_folder("active", false)? else { return Ok(()) };
             for (name, _locked) in &left.entries {
                 match dir.remove_file(name) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
                         return Err(Error::io(e, self.0.path.join("active").join(name)));
                     }
                     _ => {}

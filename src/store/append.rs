@@ -1,12 +1,13 @@
 //! Appending to the log: under its lock, after whatever others have appended, in one write and one flush.
 
 use super::Shared;
+use super::gaps::is_log;
 use super::index::Coverage;
 use super::layout::{random_number, segment_name};
 use super::payload::{FORMAT, Fence, Role, SegmentHead};
 use super::record::{self, Header, Kind};
 use super::scan::{End, Tail};
-use super::view::{View, is_log};
+use super::view::View;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::sys;
 use std::ffi::OsStr;

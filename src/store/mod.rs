@@ -4,8 +4,9 @@
 //! files and snapshots of trees. Opening and writing cost the same whatever it holds.
 //!
 //! From leaf to face: `fields`, `record` (framing), `payload` (what records say), `chunker`, `codec`, `frame`, `scan`
-//! (a segment from front to back), `layout` (folders and names), `index`, `view` (what one process knows), `append`,
-//! `session`, `reader`, `history`; `verify`, `prune` and `repair` work on all of it; `active` remembers who is at work.
+//! (a segment from front to back), `layout` (folders and names), `index`, `view` (what one process knows), `gaps` (what
+//! is missing in it), `append`, `session`, `reader`, `history`; `verify`, `prune` and `repair` work on all of it; `active`
+//! remembers who is at work.
 
 mod active;
 mod append;
@@ -13,6 +14,7 @@ mod chunker;
 mod codec;
 pub(crate) mod fields;
 mod frame;
+mod gaps;
 mod history;
 mod index;
 mod layout;

@@ -220,14 +220,26 @@ impl ContentReader {
         Error::message(Code::Damaged, "a content is not as long as its record says").at(&self.shared.path)
     }
 
+    /// The next chunk of the list. It has at least one byte: lists of nothing could go on for ever.
+    fn next_chunk(&mut self) -> Result<Option<(ChunkId, u64)>> {
+        match self.list.next()? {
+            Some((_, 0)) => Err(self.wrong_size()),
+            next => Ok(next),
+        }
+    }
+
     /// Makes the next chunk the current one; `false` at the end.
     fn advance(&mut self) -> Result<bool> {
-        let Some((id, size)) = self.list.next()? else {
+        let Some((id, size)) = self.next_chunk()? else {
             return match self.position == self.content.size {
                 true => Ok(false),
                 false => Err(self.wrong_size()),
             };
         };
+        // Lists of lists could say far more than the record does.
+        if self.position.checked_add(size).is_none_or(|end| end > self.content.size) {
+            return Err(self.wrong_size());
+        }
         self.chunk = self.shared.chunk(&id, size)?;
         self.taken = 0;
         Ok(true)
@@ -267,7 +279,7 @@ impl ContentReader {
         let mut done = 0;
         while done < entry.len() {
             if self.taken == self.chunk.len() {
-                match self.list.next()? {
+                match self.next_chunk()? {
                     Some((id, size)) => self.chunk = self.shared.chunk(&id, size)?,
                     None if done == 0 => return Ok(false),
                     None => return Err(self.wrong_size()),
@@ -319,7 +331,7 @@ impl Seek for ContentReader {
                 self.position += step;
                 continue;
             }
-            let Some((id, size)) = self.list.next()? else { return Err(self.wrong_size().into()) };
+            let Some((id, size)) = self.next_chunk()? else { return Err(self.wrong_size().into()) };
             if size <= target - self.position {
                 self.position += size;
             } else {

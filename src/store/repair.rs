@@ -1,15 +1,17 @@
 //! Setting damage aside, so that everything else works on.
 
-use super::layout::{RANDOM, segment_name};
+use super::gaps::{is_litter, is_log};
+use super::layout::{Layout, RANDOM, segment_name};
 use super::model::RepairReport;
 use super::record::Kind;
 use super::rewrite::{Rewriter, known};
 use super::scan::{Item, Stretch};
 use super::verify::words_of;
-use super::view::{PruneCommit, View, is_litter, is_log};
+use super::view::{PruneCommit, View};
 use super::{Shared, Store};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::progress::Progress;
+use crate::sys::{self, Dir};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
@@ -53,6 +55,39 @@ impl Store {
         })?;
         Ok(report)
     }
+}
+
+/// Gives a segment a second name, or where that cannot be, copies it.
+fn keep_aside(dir: &Dir, aside: &Dir, name: &str, layout: &Layout) -> io::Result<()> {
+    match dir.link(OsStr::new(name), aside, OsStr::new(name)) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // EPERM is what a Linux file system without hard links answers.
+        Err(e) if matches!(sys::classify(&e), Code::Unsupported | Code::PermissionDenied) => {
+            copy_aside(dir, aside, name, layout)
+        }
+        linked => linked,
+    }
+}
+
+fn copy_aside(dir: &Dir, aside: &Dir, name: &str, layout: &Layout) -> io::Result<()> {
+    let from = dir.open_read(OsStr::new(name))?;
+    let temp = format!("{name}.tmp");
+    match aside.remove_file(OsStr::new(&temp)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let to = layout.create_file(aside, OsStr::new(&temp), &layout.path.join("damaged").join(name))?;
+    let (mut at, mut block) = (0, vec![0; 1 << 20]);
+    loop {
+        let read = sys::read_at(&from, &mut block, at)?;
+        if read == 0 {
+            break;
+        }
+        sys::write_at(&to, &block[..read], at)?;
+        at += read as u64;
+    }
+    sys::sync_file(&to)?;
+    aside.rename(OsStr::new(&temp), aside, OsStr::new(name))
 }
 
 impl Shared {
@@ -119,14 +154,10 @@ impl View {
                 &None
             };
             let dir = dir.as_ref().unwrap_or(&self.layout.segments);
-            match dir.link(OsStr::new(&name), &aside, OsStr::new(&name)) {
-                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(Error::io(e, self.segment_path(*number)));
-                }
-                _ => report
-                    .actions
-                    .push(format!("{name} is damaged: its good records were kept, the original is damaged/{name}")),
-            }
+            keep_aside(dir, &aside, &name, &self.layout).at(self.segment_path(*number))?;
+            report
+                .actions
+                .push(format!("{name} is damaged: its good records were kept, the original is damaged/{name}"));
         }
         aside.sync().at(&self.layout.path)?;
         let mut replaced = 0;
@@ -188,5 +219,26 @@ impl View {
             writer.copy(Kind::Attach, 0, &super::payload::encode_attach(number, end))?;
         }
         writer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreOptions;
+
+    #[test]
+    fn what_cannot_have_a_second_name_is_copied() {
+        let tmp = tempfile::tempdir().unwrap();
+        let parent = Dir::open(tmp.path()).unwrap();
+        let layout = Layout::create(&parent, OsStr::new("store"), &tmp.path().join("store"), StoreOptions::default());
+        let layout = layout.unwrap();
+        let aside = layout.optional_folder("damaged", true).unwrap().unwrap();
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
+        std::fs::write(tmp.path().join("store/segments/s.seg"), &bytes).unwrap();
+        std::fs::write(tmp.path().join("store/damaged/s.seg.tmp"), "of one that died").unwrap();
+        copy_aside(&layout.segments, &aside, "s.seg", &layout).unwrap();
+        assert!(std::fs::read(tmp.path().join("store/damaged/s.seg")).unwrap() == bytes);
+        assert_eq!(std::fs::read_dir(tmp.path().join("store/damaged")).unwrap().count(), 1);
     }
 }

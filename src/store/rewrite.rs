@@ -5,11 +5,12 @@
 
 use super::append::AppendLock;
 use super::frame::{Frame, RawFrame, TARGET};
+use super::gaps::{is_litter, is_log};
 use super::layout::{random_number, segment_name};
 use super::model::*;
 use super::payload::{FORMAT, Fence, Role, SegmentHead};
 use super::record::{self, Header, Kind};
-use super::view::{PruneCommit, View, is_litter, is_log};
+use super::view::{PruneCommit, View};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::sys::{self, Dir};
 use std::collections::{BTreeSet, HashSet};
@@ -31,6 +32,13 @@ pub struct Rewriter<'a> {
     /// Chunks that have a place in the new segments.
     written: HashSet<ChunkId>,
     pub damaged_frames: u64,
+}
+
+/// What is not finished leaves nothing behind: a cancelled prune must not cost space.
+impl Drop for Rewriter<'_> {
+    fn drop(&mut self) {
+        self.view.remove_unpublished(&self.made);
+    }
 }
 
 struct Out {
@@ -149,6 +157,22 @@ impl View {
     /// The point of no return: the new segments take the place of the old.
     pub fn publish_prune(&mut self, lock: &AppendLock, commit: PruneCommit) -> Result<()> {
         let path = self.layout.path.join("prune.commit");
+        self.publish_commit(&commit).inspect_err(|_| self.remove_unpublished(&commit.new))?;
+        self.layout.root.sync().at(&path)?;
+        self.prune = Some(commit);
+        self.finish_prune(lock)
+    }
+
+    /// Removes outputs that no decision speaks of. What cannot be removed is litter.
+    fn remove_unpublished(&self, made: &BTreeSet<u64>) {
+        for number in made {
+            let name = segment_name(*number).replace(".seg", ".new");
+            let _ = self.layout.segments.remove_file(OsStr::new(&name));
+        }
+    }
+
+    fn publish_commit(&self, commit: &PruneCommit) -> Result<()> {
+        let path = self.layout.path.join("prune.commit");
         let temp = OsStr::new("prune.tmp");
         match self.layout.root.remove_file(temp) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(e, path)),
@@ -157,10 +181,7 @@ impl View {
         let file = self.layout.create_file(&self.layout.root, temp, &path)?;
         sys::write_at(&file, &commit.encode(), 0).at(&path)?;
         sys::sync_file(&file).at(&path)?;
-        self.layout.root.rename(temp, &self.layout.root, OsStr::new("prune.commit")).at(&path)?;
-        self.layout.root.sync().at(&path)?;
-        self.prune = Some(commit);
-        self.finish_prune(lock)
+        self.layout.root.rename(temp, &self.layout.root, OsStr::new("prune.commit")).at(&path)
     }
 
     /// Carries out a prune that was decided, by this process or by one that died since.

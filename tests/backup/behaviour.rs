@@ -363,3 +363,15 @@ fn a_backup_after_a_repair_reads_again_what_the_repair_took_away() {
     assert!(manager.verify(Some("two"), &Default::default()).unwrap().ok);
     assert!(!manager.verify(Some("one"), &Default::default()).unwrap().ok || made.added_size > 0);
 }
+
+/// Once, only the journals of the store of versions were looked at.
+#[test]
+fn a_stray_file_among_the_journals_of_a_backup_store_is_told() {
+    let (tmp, manager) = small_tree();
+    manager.create(Some("one"), &[tmp.path().join("tree")], &CreateOptions::default()).unwrap();
+    fs::create_dir(tmp.path().join("backups/tx")).unwrap();
+    assert!(manager.verify(None, &Default::default()).unwrap().ok);
+    fs::write(tmp.path().join("backups/tx/stray"), "x").unwrap();
+    let found = manager.verify(None, &Default::default()).unwrap();
+    assert!(!found.ok && found.store.unwrap().damaged[0].file == "tx/stray");
+}

@@ -2,10 +2,11 @@
 
 use super::Scope;
 use crate::error::{IoContext, Result};
+use crate::store::gaps::{is_litter, is_log};
 use crate::store::layout::number_in;
 use crate::store::model::{Damage, VerifyReport};
 use crate::store::record::{self, Kind};
-use crate::store::view::{PruneCommit, is_litter, is_log, read_whole};
+use crate::store::view::{PruneCommit, read_whole};
 use crate::store::{Shared, Store};
 use crate::sys::{self, Dir, FileKind, Locked};
 use std::ffi::OsStr;
