@@ -195,8 +195,8 @@ impl Workspace {
     ) -> Result<Vec<LockGuard>> {
         let mut both = [first, second];
         both.sort_by(|a, b| a.0.key().cmp(b.0.key()));
-        let changed = both.iter().filter(|(_, kind)| *kind == LockType::Exclusive);
-        changed.map(|(location, _)| refuse_sidecar(location)).collect::<Result<()>>()?;
+        let mut changed = both.iter().filter(|(_, kind)| *kind == LockType::Exclusive);
+        changed.try_for_each(|(location, _)| refuse_sidecar(location))?;
         let (held, options) = match hold {
             Hold::Take(options) => (None, options.clone()),
             Hold::Use(guard) => (Some(guard), LockOptions::default()),
