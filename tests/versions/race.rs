@@ -135,7 +135,7 @@ fn an_outside_program_in_a_loop_never_loses_what_we_replace() {
     let stop = std::sync::atomic::AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {
         let theirs = scope.spawn(|| exchange_until(&stop, tmp.path()));
-        for n in 0..100 {
+        for n in 0..60 {
             write(&handler, "f", &format!("ours {n}"));
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -143,7 +143,7 @@ fn an_outside_program_in_a_loop_never_loses_what_we_replace() {
     });
     handler.versions().create_version("f", ChangeOptions::default()).unwrap();
     let kept: HashSet<String> = contents(&handler, "f").into_iter().collect();
-    let ours: HashSet<String> = (0..100).map(|n| format!("ours {n}")).collect();
+    let ours: HashSet<String> = (0..60).map(|n| format!("ours {n}")).collect();
     let lost: Vec<&String> = taken.union(&ours).filter(|content| !kept.contains(*content)).collect();
     assert!(lost.is_empty(), "{lost:?} are in no version");
     assert!(taken.len() > 10, "too few were taken out by us to mean anything: {}", taken.len());
