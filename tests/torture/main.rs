@@ -82,12 +82,12 @@ impl Promises {
         }
         let backups: BTreeSet<String> =
             handler.backups().unwrap().list().unwrap().into_iter().map(|b| b.name).collect();
-        for (series, number) in self.backups.iter().filter(kept) {
-            assert!(
-                backups.contains(&format!("{series}-{number}")),
-                "backup {series}-{number} was acknowledged and is gone"
-            );
-        }
+        let lost: Vec<_> =
+            self.backups.iter().filter(kept).filter(|(s, n)| !backups.contains(&format!("{s}-{n}"))).collect();
+        assert!(
+            lost.is_empty(),
+            "backups {lost:?} were acknowledged, not removed, and are gone: {backups:?} are there"
+        );
         let report = handler.verify(&Progress::new()).unwrap();
         assert_eq!(report.damaged, []);
         assert!(report.conflicts.is_empty(), "{:?}", report.conflicts);

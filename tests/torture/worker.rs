@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 const ROLE: &str = "ELECTRUS_TEST_ROLE";
@@ -52,6 +54,7 @@ pub fn start(role: &str, base: &Path, life: u64, step: u64) -> Child {
         .env(BASE, base)
         .env(LIFE, life.to_string())
         .env(STEP, step.to_string())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
@@ -63,6 +66,13 @@ pub fn kill(mut worker: Child, what: &str) {
     worker.kill().unwrap();
     let status = worker.wait().unwrap();
     assert_eq!(status.signal(), Some(9), "{what} failed ({status}): see its output above");
+}
+
+/// Lets a worker bring to an end what it is at, and say so.
+pub fn finish(mut worker: Child, what: &str) {
+    drop(worker.stdin.take());
+    let status = worker.wait().unwrap();
+    assert!(status.success(), "{what} failed ({status}): see its output above");
 }
 
 /// Hands on what it says until it ends; the last line may be torn.
@@ -108,7 +118,16 @@ fn work() {
     let number = |name| std::env::var(name).unwrap().parse::<u64>().unwrap();
     say("begun");
     let worker = Worker { handler: open(Path::new(&base)), life: number(LIFE) };
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = stop.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        told.store(true, Relaxed);
+    });
     for step in number(STEP).. {
+        if stop.load(Relaxed) {
+            return;
+        }
         match role.to_str().unwrap() {
             "write" => worker.write(step),
             "prune" => worker.prune(),
