@@ -62,8 +62,7 @@ pub struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Walks, in a thread of its own where one can be had, and tells.
-    #[cfg(not(target_os = "wasi"))]
+    /// Walks, in a thread of its own where one can be had (under WASI there is none), and tells.
     pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<()> {
         let (send, receive) = std::sync::mpsc::sync_channel::<Vec<Event>>(BATCHES);
         std::thread::scope(|scope| {
@@ -82,11 +81,6 @@ impl Walk<'_> {
         })
     }
 
-    #[cfg(target_os = "wasi")]
-    pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<()> {
-        self.all(tell)
-    }
-
     fn all(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<()> {
         let mut walker = Walker { walk: self, tell, key: PathKey::default() };
         self.roots.iter().try_for_each(|root| walker.root(root))
@@ -94,14 +88,12 @@ impl Walk<'_> {
 }
 
 /// Collects what is told from a thread.
-#[cfg(not(target_os = "wasi"))]
 struct Ahead {
     batch: Vec<Event>,
     folders: usize,
     send: std::sync::mpsc::SyncSender<Vec<Event>>,
 }
 
-#[cfg(not(target_os = "wasi"))]
 impl Ahead {
     fn tell(&mut self, event: Event) -> Result<()> {
         self.folders += usize::from(matches!(&event, Event::Found(Found { kind: FoundKind::Folder(_), .. })));
