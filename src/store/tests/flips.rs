@@ -37,8 +37,8 @@ fn write_packed(store: &Store, name: &str, data: &[u8]) {
     std::fs::write(store.path().join("segments").join(layout::segment_name(number)), &bytes).unwrap();
     let attach = append::Item::new(record::Kind::Attach, payload::encode_attach(number, bytes.len() as u64));
     let appending = store.0.begin_append().unwrap();
-    let own = &mut *lock(&store.0.state().own);
-    store.0.with_created_view(|view| view.append(&appending.lock, own, &[attach], true)).unwrap();
+    let append = |view: &mut View| view.append(&appending.lock, &mut lock(&store.0.state().own), &[attach], true);
+    store.0.with_created_view(append).unwrap();
     drop(appending);
     let content = Content { size: chunk.1, depth: 0, chunks: vec![chunk] };
     store.begin().unwrap().commit(vec![new_version(name, Some(state(content, data)))]).unwrap();
