@@ -53,8 +53,8 @@
  * ERRORS. Beside what is said at each function, these groups are meant by one word:
  *     handle    ELECTRUS_E_INVALID_HANDLE
  *     options   ELECTRUS_E_INVALID_ARGUMENT (also for NULL where it is not allowed), ELECTRUS_E_UNKNOWN_OPTION,
- *               ELECTRUS_E_INVALID_JSON, ELECTRUS_E_NOT_UTF8, ELECTRUS_E_TOO_LARGE, ELECTRUS_E_INVALID_HANDLE (of a lock
- *               or progress in them)
+ *               ELECTRUS_E_INVALID_JSON, ELECTRUS_E_NOT_UTF8 (of a text that is no JSON), ELECTRUS_E_TOO_LARGE,
+ *               ELECTRUS_E_INVALID_HANDLE (of a lock or progress in them)
  *     paths     ELECTRUS_E_INVALID_NAME, ELECTRUS_E_NOT_A_FILE, ELECTRUS_E_NOT_A_DIRECTORY, ELECTRUS_E_SYMLINK_LOOP
  *     names     those of paths, and ELECTRUS_E_PATH_ESCAPE, ELECTRUS_E_RESERVED_NAME
  *     system    ELECTRUS_E_PERMISSION_DENIED, ELECTRUS_E_READ_ONLY, ELECTRUS_E_NO_SPACE, ELECTRUS_E_TOO_MANY_OPEN_FILES,
