@@ -3,16 +3,19 @@
 //! Not by a pool: a pool's thread that waits takes up other work meanwhile, and a caller that holds a file's lock must
 //! not find itself inside another caller's operation.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use once_cell::race::OnceNonZeroUsize;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// How many threads can run at once; 1 where there are none.
 pub(super) fn cores() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| match cfg!(target_os = "wasi") {
-        true => 1,
-        false => thread::available_parallelism().map_or(1, usize::from),
-    })
+    static CORES: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    let count = || match cfg!(target_os = "wasi") {
+        true => NonZeroUsize::MIN,
+        false => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+    };
+    CORES.get_or_init(count).get()
 }
 
 /// Does the work for each item, in order of their start.

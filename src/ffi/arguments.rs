@@ -243,7 +243,9 @@ impl Given {
         let options: Vec<_> = self.function.options().collect();
         let given = self.object.keys().filter(|key| !self.is_argument(key));
         match given.into_iter().find(|key| !options.iter().any(|field| field.key == key.as_str())) {
-            Some(key) => Err(Error::message(Code::UnknownOption, format!("unknown option: `{key}`"))),
+            Some(key) => {
+                Err(Error::message(Code::UnknownOption, format!("unknown option: `{}`", wire::shortened(key))))
+            }
             None => Ok(()),
         }
     }

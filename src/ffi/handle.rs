@@ -10,6 +10,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a type of handle in the header stands for.
@@ -73,10 +74,12 @@ impl Kind {
     }
 }
 
+/// The last serial number given out. A forked child goes on from there, so that no handle of its own has the number of
+/// one that it inherited.
+static LAST: AtomicUsize = AtomicUsize::new(0);
+
 #[derive(Default)]
 struct Table {
-    /// The last serial number given out.
-    last: usize,
     objects: HashMap<usize, Arc<dyn Any + Send + Sync>, BuildHasherDefault<Spread>>,
 }
 
@@ -106,11 +109,11 @@ fn table() -> &'static RwLock<Table> {
 /// A new handle.
 pub(super) fn open<H: Handle>(object: H::Object) -> Result<*mut H> {
     let mut table = table().write().unwrap_or_else(PoisonError::into_inner);
-    if table.last >= usize::MAX >> 5 {
+    let next = |last: usize| (last < usize::MAX >> 5).then_some(last + 1);
+    let Ok(last) = LAST.fetch_update(Relaxed, Relaxed, next) else {
         return Err(Error::message(Code::TooLarge, "no more handles: each number is given out once"));
-    }
-    table.last += 1;
-    let id = table.last << 5 | (H::KIND as usize) << 1 | 1;
+    };
+    let id = (last + 1) << 5 | (H::KIND as usize) << 1 | 1;
     table.objects.insert(id, Arc::new(object));
     Ok(ptr::without_provenance_mut(id))
 }
@@ -122,6 +125,9 @@ pub(super) fn get<H: Handle>(handle: *const H) -> Result<Arc<H::Object>> {
 
 /// The same by the handle's number.
 pub(super) fn find<H: Handle>(id: usize) -> Result<Arc<H::Object>> {
+    if Kind::of(id) != Some(H::KIND) {
+        return Err(invalid(H::KIND, id)); // kinds may stand for objects of one type
+    }
     let found = table().read().unwrap_or_else(PoisonError::into_inner).objects.get(&id).cloned();
     cast::<H>(found, id)
 }

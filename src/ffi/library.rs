@@ -8,10 +8,10 @@ use crate::error::{Code, Error, Result};
 use crate::json::Pointer;
 use crate::lock::{FileLockManager, Owner};
 use crate::ops::abi;
+use once_cell::race::OnceBox;
 use serde_json::{Value, json};
 use std::ffi::{CString, c_char, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 
 /// The number of this interface. It grows when something that programs rely on changes; functions, options and keys of
 /// results are added without that.
@@ -54,8 +54,9 @@ pub extern "C" fn electrus_abi_version() -> i32 {
 /// Errors: none.
 #[unsafe(no_mangle)]
 pub extern "C" fn electrus_features() -> *const c_char {
-    static FEATURES: OnceLock<CString> = OnceLock::new();
-    value(ptr::null(), || FEATURES.get_or_init(|| CString::new(features().to_string()).unwrap_or_default()).as_ptr())
+    static FEATURES: OnceBox<CString> = OnceBox::new();
+    let text = || Box::new(CString::new(features().to_string()).unwrap_or_default());
+    value(ptr::null(), || FEATURES.get_or_init(text).as_ptr())
 }
 
 fn features() -> Value {
@@ -123,12 +124,12 @@ pub extern "C" fn electrus_code_text(code: i32) -> *const c_char {
 type Words = (i32, CString, CString);
 
 fn words(code: i32) -> (&'static CString, &'static CString) {
-    static WORDS: OnceLock<Vec<Words>> = OnceLock::new();
+    static WORDS: OnceBox<Vec<Words>> = OnceBox::new();
     let words = WORDS.get_or_init(|| {
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let codes = Code::ALL.iter().map(|code| (*code as i32, text(code.name()), text(code.text())));
         let others = [(ELECTRUS_OK, text("ok"), text("done")), (-1, text("unknown"), text("no code has this number"))];
-        others.into_iter().chain(codes).collect()
+        Box::new(others.into_iter().chain(codes).collect())
     });
     let found = words.iter().find(|(number, ..)| *number == code).unwrap_or(&words[1]);
     (&found.1, &found.2)

@@ -64,7 +64,12 @@ impl ReaderObject {
         if i64::try_from(offset).is_err() {
             return Err(Error::message(Code::InvalidArgument, "the offset is beyond every file").at(&self.path));
         }
-        stream.seek(SeekFrom::Start(offset)).map(drop).map_err(|e| Error::io(e, &self.path))
+        let sought = match stream.seek(SeekFrom::Start(offset)) {
+            // Beyond what the file system can have, and so beyond the end.
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => stream.seek(SeekFrom::End(0)),
+            sought => sought,
+        };
+        sought.map(drop).map_err(|e| Error::io(e, &self.path))
     }
 
     /// A part, wherever the stream stands, and it stands there afterwards.

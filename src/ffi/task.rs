@@ -229,9 +229,11 @@ pub unsafe extern "C" fn electrus_task_poll(
     // SAFETY: the header says so.
     unsafe {
         guard(result, || {
+            let out =
+                (!counts.is_null()).then(|| Out::new(counts, electrus_counts::default(), "counts")).transpose()?;
             let task = handle::get(task)?;
-            if !counts.is_null() {
-                counts.write(task.progress.counts().into());
+            if let Some(out) = out {
+                out.set(task.progress.counts().into());
             }
             Ok(json!({ "done": task.wait(Timeout::Try) }))
         })
@@ -312,8 +314,9 @@ pub unsafe extern "C" fn electrus_task_lock(
     // SAFETY: the header says so.
     unsafe {
         guard(result, || {
-            let out = Out::new(lock, ptr::null_mut(), "lock")?;
-            match handle::close(task)?.fetch()? {
+            let out = Out::new(lock, ptr::null_mut(), "lock");
+            let (task, out) = (handle::close(task)?, out?);
+            match task.fetch()? {
                 Gift::Lock(lock, result) => {
                     out.set(handle::open::<electrus_lock>(*lock)?);
                     Ok(result)

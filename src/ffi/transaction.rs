@@ -1,7 +1,7 @@
 //! Transaction handles: changes that are staged one by one, and done all or none.
 
 use super::arguments::{self, Given, Out};
-use super::call::On;
+use super::call::{Context, On};
 use super::guard::guard;
 use super::handle::{self, Handle, Kind};
 use super::handler::{self, electrus_handler};
@@ -87,7 +87,9 @@ pub unsafe extern "C" fn electrus_transaction_begin(
         guard(result, || {
             let out = Out::new(transaction, ptr::null_mut(), "transaction")?;
             let on = handler::on(handler)?;
-            let options = Given::new(&table::TRANSACTION_BEGIN, options)?.value("operations", json!([]))?.object;
+            let given = Given::new(&table::TRANSACTION_BEGIN, options)?.value("operations", json!([]))?;
+            let options = given.object.clone();
+            Context::of(given)?; // what is wrong with them is told now
             let staged = Mutex::new(Some(Staged::default()));
             out.set(handle::open::<electrus_transaction>(TransactionObject { on, options, staged })?);
             Ok(Value::Null)

@@ -19,7 +19,7 @@ mod stream;
 mod table;
 mod transaction;
 
-pub use crate::wire::{Field, Presence, Type};
+pub use crate::wire::{self, Field, Presence, Type};
 pub use batch::{Batch, Done};
 pub(crate) use call::{change_options, condition};
 pub use contents::{Contents, Input, Output};
@@ -145,7 +145,7 @@ impl Operation {
     /// # Errors
     /// `unknown_option` if there is none.
     pub fn find(name: &str) -> Result<&'static Operation> {
-        let unknown = || Error::message(Code::UnknownOption, format!("unknown operation: `{name}`"));
+        let unknown = || Error::message(Code::UnknownOption, format!("unknown operation: `{}`", wire::shortened(name)));
         OPERATIONS.iter().find(|o| o.name == name).ok_or_else(unknown)
     }
 

@@ -13,6 +13,7 @@ use super::{GUEST, Shared, Store};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::path::Key;
 use crate::pool;
+use crate::process::PerProcess;
 use crate::progress::Progress;
 use crate::sys;
 use crate::time::Timestamp;
@@ -21,7 +22,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A content that needs more chunks lists them in chunks of their own.
 const INLINE: usize = 64;
@@ -539,8 +540,8 @@ fn is_free(view: &mut View, hash: [u8; 32], number: u64) -> Result<bool> {
 
 /// `pid@host`, as version records have it.
 fn writer() -> &'static str {
-    static WRITER: OnceLock<String> = OnceLock::new();
-    WRITER.get_or_init(|| format!("{}@{}", std::process::id(), sys::host_name()))
+    static WRITER: PerProcess<String> = PerProcess::new();
+    WRITER.get(|_| format!("{}@{}", std::process::id(), sys::host_name()))
 }
 
 /// Reads until the buffer is full or the stream ends.

@@ -1,6 +1,7 @@
 //! What Unix has and WASI has not: modes, owners, atomic variants of rename, flushing.
 
 use super::Dir;
+use once_cell::race::OnceBool;
 use rustix::fs;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -185,9 +186,9 @@ pub fn flush_by_close(file: &File) -> io::Result<()> {
 
 /// Whether [`sync_file_system`] works: before Linux 5.8 the call did not tell that writing back had failed.
 pub fn flushes_file_systems() -> bool {
-    static WORKS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    static WORKS: OnceBool = OnceBool::new();
     cfg!(target_os = "linux")
-        && *WORKS.get_or_init(|| reports_failures(&rustix::system::uname().release().to_string_lossy()))
+        && WORKS.get_or_init(|| reports_failures(&rustix::system::uname().release().to_string_lossy()))
 }
 
 /// Whether this release of Linux is 5.8 or later.
@@ -233,9 +234,10 @@ pub fn process_generation() -> u64 {
     extern "C" fn forked() {
         FORKS.fetch_add(1, Relaxed);
     }
-    static COUNTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    // Two threads that come at once both register, and forks count twice: that is as good.
+    static COUNTED: OnceBool = OnceBool::new();
     // SAFETY: the handler touches nothing but an atomic number, which is allowed in a child of a process with threads.
-    let counted = *COUNTED.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(forked)) } == 0);
+    let counted = COUNTED.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(forked)) } == 0);
     // Process numbers are never 0 and fit 32 bits: the two ways do not meet.
     if counted { u64::from(FORKS.load(Relaxed)) << 32 } else { u64::from(std::process::id()) }
 }

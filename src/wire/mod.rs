@@ -5,6 +5,7 @@ mod request;
 mod results;
 
 pub use backups::*;
+pub(crate) use request::shortened;
 pub use request::{Field, Presence, Request, Type};
 pub use results::*;
 

@@ -382,6 +382,15 @@ impl Request {
     }
 }
 
+/// A key of somebody else's, for a message: not all of it if it is long.
+pub(crate) fn shortened(key: &str) -> String {
+    const SHOWN: usize = 100;
+    match key.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key.to_owned(),
+    }
+}
+
 /// The field a key belongs to, and its value with base64 marked as such.
 fn accept<'f>(fields: &'f [Field], key: &str, value: Value) -> Result<(&'f Field, Value)> {
     if let Some(field) = fields.iter().find(|f| f.key == key) {
@@ -392,7 +401,7 @@ fn accept<'f>(fields: &'f [Field], key: &str, value: Value) -> Result<(&'f Field
     match fields.iter().find(|f| Some(f.key) == plain && f.kind.has_base64()) {
         Some(field) if value.is_null() || field.kind.admits(&value) => Ok((field, marked(value))),
         Some(field) => Err(field.wrong(key)),
-        None => Err(Error::message(Code::UnknownOption, format!("unknown option: `{key}`"))),
+        None => Err(Error::message(Code::UnknownOption, format!("unknown option: `{}`", shortened(key)))),
     }
 }
 

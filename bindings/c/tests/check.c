@@ -94,14 +94,6 @@ void test(const char *name, void (*run)(void))
     fflush(stdout);
 }
 
-void test_known_to_fail(const char *name, void (*run)(void), const char *why)
-{
-    wrong = 0;
-    run();
-    printf("known   %s: %s (%s)\n", name, wrong ? "fails" : "passes now", why);
-    fflush(stdout);
-}
-
 int finish(void)
 {
     remove_folders();

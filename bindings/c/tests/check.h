@@ -27,12 +27,6 @@ void must(bool holds, const char *what, const char *file, int line);
 /* Runs a test, and prints whether it passed. */
 void test(const char *name, void (*run)(void));
 
-/*
- * A test that is known to fail, for a defect of the library that waits to be mended: shown, but not counted as a failure.
- * One that passes is shown as well: make an ordinary test of it.
- */
-void test_known_to_fail(const char *name, void (*run)(void), const char *why);
-
 /* For programs that count on their own: one that passed or failed. */
 void passed(void);
 void failed(const char *format, ...);

@@ -44,29 +44,49 @@ fn write_packed(store: &Store, name: &str, data: &[u8]) {
     store.begin().unwrap().commit(vec![new_version(name, Some(state(content, data)))]).unwrap();
 }
 
-/// One bit of every byte up to the last one set in each file, and a sample of the zeros after it: of a log, a pack, the
-/// index, an entry of `active/`. (That every bit of a record counts, `record` shows.)
-#[test]
-fn every_flipped_bit_is_found_and_never_returned_as_good() {
+/// Flips bits of every file of a store, one at a time; which, is told from what the file holds.
+fn flip_each(dir: &Path, bits: impl Fn(&[u8]) -> Vec<usize> + Sync) {
     use rayon::prelude::*;
-    let tmp = tempfile::tempdir().unwrap();
-    drop(small_store(tmp.path()));
-    assert_eq!(open(tmp.path()).verify(&Progress::new()).unwrap().damaged, []);
+    assert_eq!(open(dir).verify(&Progress::new()).unwrap().damaged, []);
     (0..4usize).into_par_iter().for_each(|part| {
         let copy = tempfile::tempdir().unwrap();
-        for path in files(tmp.path()) {
-            let to = copy.path().join(path.strip_prefix(tmp.path()).unwrap());
+        for path in files(dir) {
+            let to = copy.path().join(path.strip_prefix(dir).unwrap());
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(path, to).unwrap();
         }
         for path in files(copy.path()) {
             let bytes = std::fs::read(&path).unwrap();
-            let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1);
-            let flips = (0..end).chain((end..bytes.len()).step_by(97)).map(|at| at * 8 + (at ^ at >> 3 ^ at >> 6) % 8);
-            flips.skip(part).step_by(4).for_each(|bit| check_flip(copy.path(), &path, &bytes, bit));
+            let flips = bits(&bytes).into_iter().skip(part).step_by(4);
+            flips.for_each(|bit| check_flip(copy.path(), &path, &bytes, bit));
             std::fs::write(&path, &bytes).unwrap();
         }
     });
+}
+
+/// The bytes up to the last one that is set, and a sample of the zeros after it.
+fn places(bytes: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1);
+    (0..end).chain((end..bytes.len()).step_by(997))
+}
+
+/// Of a log, the index and its pages: all eight bits of each byte.
+#[test]
+fn every_flipped_bit_is_found_and_never_returned_as_good() {
+    let tmp = tempfile::tempdir().unwrap();
+    let store = open(tmp.path());
+    write(&store, "f0", &noise(0, 300));
+    store.0.with_created_view(|view| view.flush_index()).unwrap();
+    drop(store);
+    flip_each(tmp.path(), |bytes| places(bytes).flat_map(|at| (0..8).map(move |bit| at * 8 + bit)).collect());
+}
+
+/// Of a log, a pack, the index, an entry of `active/`: one bit of each byte.
+#[test]
+fn every_flipped_byte_of_a_store_with_everything_in_it_is_found() {
+    let tmp = tempfile::tempdir().unwrap();
+    drop(small_store(tmp.path()));
+    flip_each(tmp.path(), |bytes| places(bytes).map(|at| at * 8 + (at ^ at >> 3 ^ at >> 6) % 8).collect());
 }
 
 fn check_flip(dir: &Path, path: &Path, bytes: &[u8], bit: usize) {
