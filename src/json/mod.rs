@@ -11,7 +11,7 @@ mod merge;
 mod patch;
 mod pointer;
 
-pub use document::{MAX_DEPTH, MAX_SIZE, parse, to_bytes};
+pub use document::{MAX_DEPTH, MAX_SIZE, MAX_VALUES, parse, to_bytes};
 pub use handler::{JsonFileHandler, JsonRead};
 pub use merge::merge;
 pub use patch::patch;
