@@ -31,7 +31,8 @@
  *     "progress": N    watch and cancel it by the progress handle with the number N,
  *     "owner": N       take locks on behalf of the owner N (electrus_owner_create) instead of the calling thread,
  *     "lock": N        (where the operation takes a lock) run under the lock handle with the number N, which you hold.
- * A handle's number is its value: (uintptr_t)handle.
+ * A handle's number is its value: (uintptr_t)handle. A key that is an argument of the function stands in the options only if
+ * that argument may be NULL and is ("paths_b64", for names that are not UTF-8).
  *
  * NAMES. Paths are texts ended by a zero: on Unix any bytes, elsewhere UTF-8. "name" means beneath the handler's base
  * folder, which no name can leave unless the handler was opened with "allow_outside"; "ordinary path" means what open(2)
@@ -48,10 +49,12 @@
  * transaction handle wait for each other. No function calls back. Signals interrupt none.
  *
  * FORKS. A child that was forked holds none of its parent's handles: each is ELECTRUS_E_INVALID_HANDLE there, and the
- * parent's locks stay with the parent. The child may open its own.
+ * parent's locks stay with the parent. The child may open its own. Memory that the parent was given is the parent's:
+ * electrus_free() does nothing with it in the child.
  *
  * ERRORS. Beside what is said at each function, these groups are meant by one word:
- *     handle    ELECTRUS_E_INVALID_HANDLE
+ *     handle    ELECTRUS_E_INVALID_HANDLE (where one is opened and pointers have 32 bits, also ELECTRUS_E_TOO_LARGE: no number is
+ *               given twice, and after 2^27 there are no more)
  *     options   ELECTRUS_E_INVALID_ARGUMENT (also for NULL where it is not allowed), ELECTRUS_E_UNKNOWN_OPTION,
  *               ELECTRUS_E_INVALID_JSON, ELECTRUS_E_NOT_UTF8 (of a text that is no JSON), ELECTRUS_E_TOO_LARGE,
  *               ELECTRUS_E_INVALID_HANDLE (of a lock or progress in them)
@@ -459,8 +462,8 @@ int32_t electrus_handler_close(struct electrus_handler *handler,
  * Owns: `contents` stay the caller's and are only read during the call. The caller owns `*outputs`, one block with the
  * bytes behind it, NULL if there are none, and frees it once; it owns `*result`.
  * Threads: any.
- * NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` and `outputs_count` if the operation gives no
- * contents; `result`.
+ * NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` with `outputs_count` (what is read is dropped
+ * then); `result`.
  * Errors: handle, options, and those of the operation.
  */
 int32_t electrus_handler_call(const struct electrus_handler *handler,
@@ -608,8 +611,10 @@ int32_t electrus_handler_locks(const struct electrus_handler *handler,
  *
  * Owns: as electrus_handler_call().
  * Threads: any.
- * NULL: `contents` if `contents_count` is 0; `options`; `outputs` and `outputs_count` if nothing is read; `result`.
- * Errors: handle, options.
+ * NULL: `contents` if `contents_count` is 0; `options`; `outputs` with `outputs_count` (what is read is dropped then);
+ * `result`.
+ * Errors: handle, options (a lock in one of the operations that is no open lock handle included);
+ * ELECTRUS_E_OUT_OF_MEMORY (all is done, but there is no room for what was read).
  */
 int32_t electrus_handler_batch(const struct electrus_handler *handler,
                                const char *operations,
@@ -1778,8 +1783,8 @@ int32_t electrus_task_cancel(const struct electrus_task *task);
  *
  * Owns: the handle is gone, also after an error. The caller owns `*outputs`, one block, and `*result`.
  * Threads: any.
- * NULL: `outputs` and `outputs_count` if the operation gives no contents; `result`.
- * Errors: handle, and those of the operation.
+ * NULL: `outputs` with `outputs_count` (what is read is dropped then); `result`.
+ * Errors: handle, and those of the operation; ELECTRUS_E_INVALID_ARGUMENT (the task takes a lock: it is given back).
  */
 int32_t electrus_task_finish(struct electrus_task *task,
                              struct electrus_bytes **outputs,
@@ -1793,7 +1798,7 @@ int32_t electrus_task_finish(struct electrus_task *task,
  * electrus_lock_release(); it owns `*result`.
  * Threads: any.
  * NULL: `result` may be.
- * Errors: handle, and those of electrus_lock_acquire().
+ * Errors: handle, and those of electrus_lock_acquire(); ELECTRUS_E_INVALID_ARGUMENT (the task gives no lock).
  */
 int32_t electrus_task_lock(struct electrus_task *task,
                            struct electrus_lock **lock,

@@ -96,6 +96,14 @@ pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, what: &str) -> R
     }
 }
 
+/// Bytes of the caller's, for what goes on after the call.
+pub(super) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::new(Code::OutOfMemory))?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
 /// Room for bytes.
 ///
 /// # Safety
@@ -227,7 +235,8 @@ impl Given {
     /// A version by its number, or, with 0 for that, by the option `record`.
     pub fn which(mut self, key: &str, number: u64) -> Result<Given> {
         match (number, self.object.shift_remove("record").filter(|record| !record.is_null())) {
-            (0, Some(record)) => self.value(key, record),
+            (0, Some(Value::String(record))) => self.value(key, record.into()),
+            (0, Some(_)) => Err(Error::message(Code::InvalidArgument, "`record` must be a string")),
             (_, Some(_)) => Err(Error::message(Code::InvalidArgument, format!("with `record`, `{key}` must be 0"))),
             (number, None) => self.value(key, number.into()),
         }

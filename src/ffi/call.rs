@@ -11,7 +11,7 @@ use crate::handler::AdvancedFileHandler;
 use crate::lock::{LockGuard, LockOptions, Owner};
 use crate::ops::{self, Contents, Input, Output};
 use crate::progress::Progress;
-use crate::wire::{Field, Object, Request, Type};
+use crate::wire::{self, Field, Object, Request, Type};
 use serde_json::Value;
 use std::ffi::c_void;
 use std::sync::{Arc, RwLockReadGuard};
@@ -40,6 +40,11 @@ impl Context {
         };
         let owner = count(options.shift_remove("owner"), "owner")?.map(Owner::of).transpose()?;
         Ok(Context { progress, owner: owner.unwrap_or_default(), locks: locks(options)? })
+    }
+
+    /// The same, under the locks that a request names.
+    pub fn with_locks_of(&self, request: &Object) -> Result<Context> {
+        Ok(Context { progress: self.progress.clone(), owner: self.owner, locks: locks(request)? })
     }
 
     /// The context and the request of a function that runs no operation.
@@ -78,7 +83,8 @@ fn number_of(number: u64) -> Result<usize> {
     usize::try_from(number).map_err(|_| Error::message(Code::InvalidHandle, format!("there is no handle {number}")))
 }
 
-/// The locks that a request names, or the operations in it.
+/// The locks that a request names, or the operations in it; in one order, so that calls which hold several do not wait
+/// for each other behind those who release them.
 fn locks(request: &Object) -> Result<Vec<(u64, Arc<LockObject>)>> {
     let mut locks = Vec::new();
     let inner = request.get("operations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -88,6 +94,7 @@ fn locks(request: &Object) -> Result<Vec<(u64, Arc<LockObject>)>> {
             locks.push((number, handle::find::<electrus_lock>(number_of(number)?)?));
         }
     }
+    locks.sort_by_key(|(number, _)| *number);
     Ok(locks)
 }
 
@@ -153,9 +160,30 @@ impl Answer {
 
     /// All contents, as one block, and how many they are.
     pub fn contents(self) -> Result<(Value, *mut electrus_bytes, usize)> {
-        let contents = self.output.into_iter().map(Output::into_bytes).collect::<Result<Vec<_>>>()?;
-        Ok((self.result, buffer::give_all(&contents)?, contents.len()))
+        let Answer { mut result, output } = self;
+        let mut contents = Vec::new();
+        for (index, content) in output.into_iter().enumerate() {
+            contents.push(match content.into_bytes() {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    fails_alone(&mut result, index, error)?;
+                    Vec::new()
+                }
+            });
+        }
+        Ok((result, buffer::give_all(&contents)?, contents.len()))
     }
+}
+
+/// A content that could not be had to its end makes its operation of a batch fail, and no other.
+fn fails_alone(result: &mut Value, index: usize, error: Error) -> Result<()> {
+    let entries = result.get_mut("results").and_then(Value::as_array_mut).into_iter().flatten();
+    let entry = entries.filter_map(Value::as_object_mut).find(|e| e.get("content") == Some(&index.into()));
+    let Some(entry) = entry else { return Err(error) };
+    entry.retain(|key, _| ["type", "path", "path_b64"].contains(&key.as_str()));
+    entry.insert("status".into(), "error".into());
+    entry.insert("error".into(), wire::error_body(&error));
+    Ok(())
 }
 
 /// Places for a content that comes out.

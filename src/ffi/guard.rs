@@ -17,10 +17,13 @@ pub(super) unsafe fn guard(result: *mut *mut c_char, work: impl FnOnce() -> Resu
         // SAFETY: the caller of the export vouches for it.
         unsafe { result.write(std::ptr::null_mut()) };
     }
-    let (status, text) = match caught(work) {
-        Ok(Value::Null) => (0, String::new()),
-        Ok(value) => (0, if result.is_null() { String::new() } else { value.to_string() }),
-        Err(error) => (error.code() as i32, envelope(&error, result)),
+    let told = caught(|| match work()? {
+        Value::Null => Ok(String::new()),
+        value => Ok(if result.is_null() { String::new() } else { value.to_string() }),
+    });
+    let (status, text) = match told {
+        Ok(text) => (0, text),
+        Err(error) => (error.code() as i32, caught(|| Ok(envelope(&error, result))).unwrap_or_default()),
     };
     if !result.is_null() && !text.is_empty() {
         // SAFETY: as above.

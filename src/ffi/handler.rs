@@ -120,8 +120,8 @@ pub unsafe extern "C" fn electrus_handler_close(handler: *mut electrus_handler, 
 /// Owns: `contents` stay the caller's and are only read during the call. The caller owns `*outputs`, one block with the
 /// bytes behind it, NULL if there are none, and frees it once; it owns `*result`.
 /// Threads: any.
-/// NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` and `outputs_count` if the operation gives no
-/// contents; `result`.
+/// NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` with `outputs_count` (what is read is dropped
+/// then); `result`.
 /// Errors: handle, options, and those of the operation.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn electrus_handler_call(
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn electrus_handler_call(
     // SAFETY: the header says so.
     unsafe {
         guard(result, || {
-            let outs = Outputs::new(outputs, outputs_count);
+            let outs = Outputs::new(outputs, outputs_count)?;
             let on = on(handler)?;
             let (operation, request) = (arguments::text(operation, "operation")?, arguments::options(request)?);
             let contents = arguments::contents(contents, contents_count)?;
@@ -147,41 +147,30 @@ pub unsafe extern "C" fn electrus_handler_call(
     }
 }
 
-/// Places for several contents; NULL where none are expected.
-pub(super) struct Outputs {
-    list: *mut *mut electrus_bytes,
-    count: *mut usize,
+/// Places for several contents; both NULL where they are not wanted.
+pub(super) enum Outputs {
+    Dropped,
+    Given(Out<*mut electrus_bytes>, Out<usize>),
 }
 
 impl Outputs {
     /// # Safety
     /// Each is NULL or may be written to as long as this lives.
-    pub unsafe fn new(list: *mut *mut electrus_bytes, count: *mut usize) -> Outputs {
-        // SAFETY: as promised.
-        unsafe {
-            if !list.is_null() {
-                list.write(ptr::null_mut());
-            }
-            if !count.is_null() {
-                count.write(0);
-            }
+    pub unsafe fn new(list: *mut *mut electrus_bytes, count: *mut usize) -> Result<Outputs> {
+        if list.is_null() && count.is_null() {
+            return Ok(Outputs::Dropped);
         }
-        Outputs { list, count }
+        // SAFETY: as promised.
+        let (list, count) =
+            unsafe { (Out::new(list, ptr::null_mut(), "outputs"), Out::new(count, 0, "outputs_count")) };
+        Ok(Outputs::Given(list?, count?))
     }
 
     pub fn set(self, answer: super::call::Answer) -> Result<Value> {
-        if self.list.is_null() || self.count.is_null() {
-            return match answer.output.is_empty() {
-                true => Ok(answer.result),
-                false => Err(Error::message(Code::InvalidArgument, "`outputs` is NULL, and there are contents")),
-            };
-        }
-        let (result, list, count) = answer.contents()?;
-        // SAFETY: `new` was promised that they may be written to.
-        unsafe {
-            self.list.write(list);
-            self.count.write(count);
-        }
+        let Outputs::Given(list, count) = self else { return Ok(answer.result) };
+        let (result, contents, how_many) = answer.contents()?;
+        list.set(contents);
+        count.set(how_many);
         Ok(result)
     }
 }
@@ -377,8 +366,10 @@ pub unsafe extern "C" fn electrus_handler_locks(
 ///
 /// Owns: as electrus_handler_call().
 /// Threads: any.
-/// NULL: `contents` if `contents_count` is 0; `options`; `outputs` and `outputs_count` if nothing is read; `result`.
-/// Errors: handle, options.
+/// NULL: `contents` if `contents_count` is 0; `options`; `outputs` with `outputs_count` (what is read is dropped then);
+/// `result`.
+/// Errors: handle, options (a lock in one of the operations that is no open lock handle included);
+/// ELECTRUS_E_OUT_OF_MEMORY (all is done, but there is no room for what was read).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn electrus_handler_batch(
     handler: *const electrus_handler,
@@ -393,7 +384,7 @@ pub unsafe extern "C" fn electrus_handler_batch(
     // SAFETY: the header says so.
     unsafe {
         guard(result, || {
-            let outs = Outputs::new(outputs, outputs_count);
+            let outs = Outputs::new(outputs, outputs_count)?;
             let given = Given::new(&table::HANDLER_BATCH, options)?.document("operations", operations)?;
             outs.set(several(handler, given, contents, contents_count)?)
         })

@@ -62,9 +62,14 @@ impl LockObject {
 
     fn lend(&self) -> Result<Value> {
         let guard = self.hold();
-        let child = guard.as_ref().ok_or_else(|| Error::new(Code::InvalidHandle))?.for_child()?;
+        let guard = guard.as_ref().ok_or_else(|| Error::new(Code::InvalidHandle))?;
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = match lent.take() {
+            Some(child) => child, // it serves all
+            None => guard.for_child()?,
+        };
         let answer = json!({ "variable": VARIABLE, "value": child.value() });
-        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        *lent = Some(child);
         Ok(answer)
     }
 }

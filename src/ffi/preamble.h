@@ -31,7 +31,8 @@
  *     "progress": N    watch and cancel it by the progress handle with the number N,
  *     "owner": N       take locks on behalf of the owner N (electrus_owner_create) instead of the calling thread,
  *     "lock": N        (where the operation takes a lock) run under the lock handle with the number N, which you hold.
- * A handle's number is its value: (uintptr_t)handle.
+ * A handle's number is its value: (uintptr_t)handle. A key that is an argument of the function stands in the options only if
+ * that argument may be NULL and is ("paths_b64", for names that are not UTF-8).
  *
  * NAMES. Paths are texts ended by a zero: on Unix any bytes, elsewhere UTF-8. "name" means beneath the handler's base
  * folder, which no name can leave unless the handler was opened with "allow_outside"; "ordinary path" means what open(2)
@@ -48,10 +49,12 @@
  * transaction handle wait for each other. No function calls back. Signals interrupt none.
  *
  * FORKS. A child that was forked holds none of its parent's handles: each is ELECTRUS_E_INVALID_HANDLE there, and the
- * parent's locks stay with the parent. The child may open its own.
+ * parent's locks stay with the parent. The child may open its own. Memory that the parent was given is the parent's:
+ * electrus_free() does nothing with it in the child.
  *
  * ERRORS. Beside what is said at each function, these groups are meant by one word:
- *     handle    ELECTRUS_E_INVALID_HANDLE
+ *     handle    ELECTRUS_E_INVALID_HANDLE (where one is opened and pointers have 32 bits, also ELECTRUS_E_TOO_LARGE: no number is
+ *               given twice, and after 2^27 there are no more)
  *     options   ELECTRUS_E_INVALID_ARGUMENT (also for NULL where it is not allowed), ELECTRUS_E_UNKNOWN_OPTION,
  *               ELECTRUS_E_INVALID_JSON, ELECTRUS_E_NOT_UTF8 (of a text that is no JSON), ELECTRUS_E_TOO_LARGE,
  *               ELECTRUS_E_INVALID_HANDLE (of a lock or progress in them)

@@ -28,24 +28,77 @@ impl Handle for electrus_reader {
 
 /// A stream, where it comes from, and how long it was when it was opened.
 pub(super) struct ReaderObject {
-    stream: Mutex<Stream>,
+    at: Mutex<At>,
     path: PathBuf,
     size: u64,
     progress: Progress,
 }
 
+struct At {
+    stream: Stream,
+    /// Where the next read begins.
+    position: u64,
+    /// Whether the stream may stand elsewhere: after a part was read, or an error.
+    astray: bool,
+}
+
 impl ReaderObject {
     fn new(stream: Stream, path: PathBuf, size: u64, progress: Progress) -> ReaderObject {
         progress.expect(0, size);
-        ReaderObject { stream: Mutex::new(stream), path, size, progress }
+        ReaderObject { at: Mutex::new(At { stream, position: 0, astray: false }), path, size, progress }
     }
 
-    fn stream(&self) -> MutexGuard<'_, Stream> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    fn at(&self) -> MutexGuard<'_, At> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads on; after an error the next read begins where this one did.
+    fn read(&self, room: &mut [u8]) -> Result<usize> {
+        let mut at = self.at();
+        if at.astray {
+            let position = at.position;
+            self.go(&mut at.stream, position)?;
+        }
+        at.astray = true;
+        let filled = self.fill(&mut at.stream, room)?;
+        (at.astray, at.position) = (false, at.position + filled as u64);
+        Ok(filled)
+    }
+
+    /// A part, wherever the next read begins.
+    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        self.check(offset)?;
+        let mut at = self.at();
+        at.astray = true;
+        self.go(&mut at.stream, offset)?;
+        self.fill(&mut at.stream, room)
+    }
+
+    fn seek(&self, offset: u64) -> Result<()> {
+        self.check(offset)?;
+        let mut at = self.at();
+        (at.astray, at.position) = (true, offset);
+        Ok(())
+    }
+
+    fn check(&self, offset: u64) -> Result<()> {
+        match i64::try_from(offset) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::message(Code::InvalidArgument, "the offset is beyond every file").at(&self.path)),
+        }
+    }
+
+    fn go(&self, stream: &mut Stream, offset: u64) -> Result<()> {
+        let sought = match stream.seek(SeekFrom::Start(offset)) {
+            // Beyond what the file system can have, and so beyond the end.
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => stream.seek(SeekFrom::End(0)),
+            sought => sought,
+        };
+        sought.map(drop).map_err(|e| Error::io(e, &self.path))
     }
 
     /// Fills the room as far as there is content.
-    fn read(&self, stream: &mut Stream, room: &mut [u8]) -> Result<usize> {
+    fn fill(&self, stream: &mut Stream, room: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while filled < room.len() {
             self.progress.check()?;
@@ -58,27 +111,6 @@ impl ReaderObject {
         }
         self.progress.advance(0, filled as u64);
         Ok(filled)
-    }
-
-    fn seek(&self, stream: &mut Stream, offset: u64) -> Result<()> {
-        if i64::try_from(offset).is_err() {
-            return Err(Error::message(Code::InvalidArgument, "the offset is beyond every file").at(&self.path));
-        }
-        let sought = match stream.seek(SeekFrom::Start(offset)) {
-            // Beyond what the file system can have, and so beyond the end.
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => stream.seek(SeekFrom::End(0)),
-            sought => sought,
-        };
-        sought.map(drop).map_err(|e| Error::io(e, &self.path))
-    }
-
-    /// A part, wherever the stream stands, and it stands there afterwards.
-    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
-        let mut stream = self.stream();
-        let before = stream.stream_position().map_err(|e| Error::io(e, &self.path))?;
-        let read = self.seek(&mut stream, offset).and_then(|()| self.read(&mut stream, room));
-        self.seek(&mut stream, before)?;
-        read
     }
 
     fn describe(&self) -> Value {
@@ -178,7 +210,7 @@ pub unsafe extern "C" fn electrus_reader_read(
             let out = Out::new(count, 0, "count")?;
             let reader = handle::get(reader)?;
             let room = arguments::room(buffer, len, "buffer")?;
-            out.set(reader.read(&mut reader.stream(), room)?);
+            out.set(reader.read(room)?);
             Ok(Value::Null)
         })
     }
@@ -224,12 +256,7 @@ pub unsafe extern "C" fn electrus_reader_seek(
     result: *mut *mut c_char,
 ) -> i32 {
     // SAFETY: the header says so.
-    unsafe {
-        guard(result, || {
-            let reader = handle::get(reader)?;
-            reader.seek(&mut reader.stream(), offset).map(|()| Value::Null)
-        })
-    }
+    unsafe { guard(result, || handle::get(reader)?.seek(offset).map(|()| Value::Null)) }
 }
 
 /// How long the content was when the reader was opened, in bytes.

@@ -19,6 +19,8 @@ pub struct Function {
     pub arguments: &'static [&'static str],
     /// Keys beside those of the operation.
     own: &'static [&'static [Field]],
+    /// Keys of its result, where that is not the operation's.
+    gives: &'static [&'static [Field]],
     /// Whether it takes the options of every call.
     context: bool,
     /// Whether it takes all options of its operation.
@@ -27,11 +29,11 @@ pub struct Function {
 
 impl Function {
     const fn plain(name: &'static str) -> Function {
-        Function { name, operation: None, arguments: &[], own: &[], context: false, all: false }
+        Function { name, operation: None, arguments: &[], own: &[], gives: &[], context: false, all: false }
     }
 
     const fn of(name: &'static str, operation: &'static str, arguments: &'static [&'static str]) -> Function {
-        Function { name, operation: Some(operation), arguments, own: &[], context: true, all: true }
+        Function { name, operation: Some(operation), arguments, own: &[], gives: &[], context: true, all: true }
     }
 
     const fn with(
@@ -40,7 +42,7 @@ impl Function {
         own: &'static [&'static [Field]],
         context: bool,
     ) -> Function {
-        Function { name, operation: None, arguments, own, context, all: false }
+        Function { name, operation: None, arguments, own, gives: &[], context, all: false }
     }
 
     /// A function that only notes what is to be done later, with some options of the operation.
@@ -50,12 +52,24 @@ impl Function {
         arguments: &'static [&'static str],
         own: &'static [&'static [Field]],
     ) -> Function {
-        Function { name, operation: Some(operation), arguments, own, context: false, all: false }
+        Function { name, operation: Some(operation), arguments, own, gives: STAGED, context: false, all: false }
     }
 
     const fn and(mut self, own: &'static [&'static [Field]]) -> Function {
         self.own = own;
         self
+    }
+
+    const fn gives(mut self, gives: &'static [&'static [Field]]) -> Function {
+        self.gives = gives;
+        self
+    }
+
+    /// The keys of its result.
+    pub fn results(&self) -> Vec<Field> {
+        let operation = self.operation.filter(|_| self.all).and_then(|name| Operation::find(name).ok());
+        let own = self.gives.iter().copied().flatten();
+        operation.into_iter().flat_map(|operation| operation.results()).chain(own).copied().collect()
     }
 
     /// The keys of its request, arguments included, but for those of every call.
@@ -103,6 +117,69 @@ const VERSION: &[Field] = &[Field::sometimes("version", Type::Version, "A versio
 const RECORD: &[Field] =
     &[Field::sometimes("record", Type::Text, "One of two versions that claim a number; that is 0 then.")];
 
+const OPENED: &[Field] = &[
+    Field::always("base", Type::Path, "The full path of the base folder."),
+    Field::always(
+        "recovered",
+        Type::List,
+        "Transactions that a crash had left: `id`, `files`, and `problem` if there is one.",
+    ),
+];
+
+const RECOVERED: &[Field] = &[OPENED[1]];
+
+const BACKUPS_OPENED: &[Field] = &[Field::always("folder", Type::Path, "The full path of the backup folder.")];
+
+const SCOPE: Field = Field::always("scope", Type::Text, "Who is excluded: `system`, or `process`.");
+
+const LOCKED: &[Field] = &[
+    Field::always("type", Type::Text, "`exclusive` or `shared`."),
+    Field::always("since", Type::Time, "When it was taken."),
+    SCOPE,
+];
+
+const LENT: &[Field] = &[
+    Field::always("variable", Type::Text, "The environment variable to set."),
+    Field::always("value", Type::Text, "What to set it to."),
+];
+
+const HOLDERS: &[Field] = &[
+    Field::always("locked", Type::Flag, "Whether anybody holds it."),
+    Field::always("holders", Type::List, "Who: `pid`, `type`, `since`, `host`, `source`, each null if not known."),
+    SCOPE,
+];
+
+const ACHIEVED: &[Field] = &[Field::always("durability", Type::Durability, "What was achieved.")];
+
+const REMOVED: &[Field] = &[Field::always("removed", Type::List, "Of each file that was removed: `path`.")];
+
+const CHECKSUMS: &[Field] = &[Field::always("checksums", Type::Object, "Every checksum by the name of its algorithm.")];
+
+const OK: &[Field] = &[Field::always("ok", Type::Flag, "Whether the file has the expected checksum.")];
+
+const TREE: &[Field] = &[Field::always(
+    "files",
+    Type::List,
+    "Of each: `path`, and `size`, `checksum`, `algorithm`, `checksums`, or `error`.",
+)];
+
+const STAGED: &[&[Field]] = &[&[Field::always("staged", Type::Count, "How many changes are staged.")]];
+
+const DONE: &[Field] = &[Field::always("done", Type::Flag, "Whether the task has come to its end.")];
+
+const USAGE: &[Field] = &[
+    Field::always("handles", Type::Object, "Open handles, by kind."),
+    Field::always("buffers", Type::Count, "Blocks of memory that are with the caller."),
+    Field::always("bytes", Type::Count, "Bytes of them."),
+];
+
+const TABLES: &[Field] = &[
+    Field::always("types", Type::Object, "What a value of each type looks like."),
+    Field::always("operations", Type::List, "As in abi/operations.json."),
+    Field::always("codes", Type::List, "As in abi/codes.json."),
+    Field::always("functions", Type::List, "This table."),
+];
+
 const HELD: &[Field] = &[LOCK[0]];
 
 const TIDY: &[Field] = &[Field::default(
@@ -124,7 +201,8 @@ const CHUNK_SIZE: &[Field] =
 
 const EXPECTED_ARGUMENT: &[Field] = &[Field::always("expected", Type::Text, "The checksum, in hex digits.")];
 
-pub static HANDLER_OPEN: Function = Function::with("electrus_handler_open", &["base"], &[OPEN_BASE, OPEN], false);
+pub static HANDLER_OPEN: Function =
+    Function::with("electrus_handler_open", &["base"], &[OPEN_BASE, OPEN], false).gives(&[OPENED]);
 pub static HANDLER_WRITE: Function = Function::of("electrus_handler_write", "write", &["path", "content"]);
 pub static HANDLER_READ: Function = Function::of("electrus_handler_read", "read", &["path"]);
 pub static HANDLER_STAT: Function = Function::of("electrus_handler_stat", "stat", &["path"]);
@@ -138,22 +216,27 @@ pub static HANDLER_TRANSACTION: Function = Function::of("electrus_handler_transa
 pub static HANDLER_VERIFY: Function = Function::of("electrus_handler_verify", "verify", &[]);
 pub static HANDLER_REPAIR: Function = Function::of("electrus_handler_repair", "repair", &[]);
 pub static HANDLER_IMPORT: Function = Function::of("electrus_handler_import", "import", &["from"]);
-pub static HANDLER_LOCK: Function = Function::with("electrus_handler_lock", &["path"], &[NAME, LOCKING], true);
+pub static HANDLER_LOCK: Function =
+    Function::with("electrus_handler_lock", &["path"], &[NAME, LOCKING], true).gives(&[LOCKED]);
 pub static HANDLER_WRITER: Function = Function::with(
     "electrus_handler_writer",
     &["path"],
     &[NAME, VERSIONED, VERIFIED, ALGORITHM, DURABILITY, IF_CHECKSUM, IF_ABSENT, MODE, LOCK],
     true,
 );
-pub static HANDLER_READER: Function = Function::with("electrus_handler_reader", &["path"], &[NAME, VERSION], true);
-pub static LOCK_ACQUIRE: Function = Function::with("electrus_lock_acquire", &["path"], &[ORDINARY, LOCKING], true);
+pub static HANDLER_READER: Function =
+    Function::with("electrus_handler_reader", &["path"], &[NAME, VERSION], true).gives(&[SIZE]);
+pub static LOCK_ACQUIRE: Function =
+    Function::with("electrus_lock_acquire", &["path"], &[ORDINARY, LOCKING], true).gives(&[LOCKED]);
 pub static ATOMIC_WRITE: Function = Function::with(
     "electrus_atomic_write",
     &["path"],
     &[ORDINARY, ALGORITHM, DURABILITY, IF_CHECKSUM, IF_ABSENT, MODE],
     false,
-);
-pub static ATOMIC_TIDY: Function = Function::with("electrus_atomic_tidy", &["folder"], &[FOLDER, TIDY], false);
+)
+.gives(&[FILE_PATH, SIZE, DIGEST, ACHIEVED]);
+pub static ATOMIC_TIDY: Function =
+    Function::with("electrus_atomic_tidy", &["folder"], &[FOLDER, TIDY], false).gives(&[REMOVED]);
 pub static WRITER_OPEN: Function = Function::with(
     "electrus_writer_open",
     &["path"],
@@ -161,14 +244,18 @@ pub static WRITER_OPEN: Function = Function::with(
     true,
 );
 pub static BACKUP_READER: Function =
-    Function::with("electrus_backup_reader", &["name", "path"], &[BACKUP_NAME, IN_BACKUP], true);
+    Function::with("electrus_backup_reader", &["name", "path"], &[BACKUP_NAME, IN_BACKUP], true).gives(&[SIZE]);
 pub static CHECKSUM_OPEN: Function = Function::with("electrus_checksum_open", &[], &[ALGORITHMS], false);
 pub static CHECKSUM_FILE: Function =
-    Function::with("electrus_checksum_file", &["path"], &[ORDINARY, ALGORITHMS, CHUNK_SIZE], true);
+    Function::with("electrus_checksum_file", &["path"], &[ORDINARY, ALGORITHMS, CHUNK_SIZE], true)
+        .gives(&[FILE_PATH, SIZE, DIGEST, CHECKSUMS]);
 pub static CHECKSUM_VERIFY: Function =
-    Function::with("electrus_checksum_verify", &["path", "expected"], &[ORDINARY, EXPECTED_ARGUMENT, ALGORITHM], true);
-pub static CHECKSUM_TREE: Function = Function::with("electrus_checksum_tree", &["folder"], &[FOLDER, ALGORITHMS], true);
-pub static VERSIONS_OPEN: Function = Function::with("electrus_versions_open", &["base"], &[OPEN_BASE, OPEN], false);
+    Function::with("electrus_checksum_verify", &["path", "expected"], &[ORDINARY, EXPECTED_ARGUMENT, ALGORITHM], true)
+        .gives(&[FILE_PATH, OK, DIGEST]);
+pub static CHECKSUM_TREE: Function =
+    Function::with("electrus_checksum_tree", &["folder"], &[FOLDER, ALGORITHMS], true).gives(&[TREE]);
+pub static VERSIONS_OPEN: Function =
+    Function::with("electrus_versions_open", &["base"], &[OPEN_BASE, OPEN], false).gives(&[OPENED]);
 pub static VERSIONS_CREATE: Function = Function::of("electrus_versions_create", "snapshot", &["path"]);
 pub static VERSIONS_LIST: Function = Function::of("electrus_versions_list", "versions", &["path"]);
 pub static VERSIONS_READ: Function =
@@ -179,7 +266,8 @@ pub static VERSIONS_RESTORE: Function =
 pub static VERSIONS_TAG: Function = Function::of("electrus_versions_tag", "tag", &["path", "version", "tag"]);
 pub static VERSIONS_PRUNE: Function = Function::of("electrus_versions_prune", "prune", &["path"]);
 pub static VERSIONS_VERIFY: Function = Function::of("electrus_versions_verify", "verify", &[]);
-pub static JSON_OPEN: Function = Function::with("electrus_json_open", &["base"], &[OPEN_BASE, OPEN], false);
+pub static JSON_OPEN: Function =
+    Function::with("electrus_json_open", &["base"], &[OPEN_BASE, OPEN], false).gives(&[OPENED]);
 pub static JSON_READ: Function = Function::of("electrus_json_read", "json_read", &["path"]);
 pub static JSON_GET: Function = Function::of("electrus_json_get", "json_get", &["path", "pointer"]);
 pub static JSON_WRITE: Function = Function::of("electrus_json_write", "json_write", &["path", "data"]);
@@ -187,7 +275,7 @@ pub static JSON_SET: Function = Function::of("electrus_json_set", "json_set", &[
 pub static JSON_MERGE: Function = Function::of("electrus_json_merge", "json_merge", &["path", "patch"]);
 pub static JSON_PATCH: Function = Function::of("electrus_json_patch", "json_patch", &["path", "patch"]);
 pub static BACKUP_OPEN: Function =
-    Function::with("electrus_backup_open", &["folder"], &[FOLDER, BACKUP_OPEN_OPTIONS], false);
+    Function::with("electrus_backup_open", &["folder"], &[FOLDER, BACKUP_OPEN_OPTIONS], false).gives(&[BACKUPS_OPENED]);
 pub static BACKUP_CREATE: Function = Function::of("electrus_backup_create", "backup_create", &["name", "paths"]);
 pub static BACKUP_LIST: Function = Function::of("electrus_backup_list", "backup_list", &[]);
 pub static BACKUP_SHOW: Function = Function::of("electrus_backup_show", "backup_show", &["name"]);
@@ -220,8 +308,8 @@ static PLAIN: &[Function] = &[
     Function::plain("electrus_free"),
     Function::plain("electrus_code_name"),
     Function::plain("electrus_code_text"),
-    Function::plain("electrus_library_describe"),
-    Function::plain("electrus_library_usage"),
+    Function::plain("electrus_library_describe").gives(&[TABLES]),
+    Function::plain("electrus_library_usage").gives(&[USAGE]),
     Function::plain("electrus_owner_create"),
     Function::plain("electrus_result_integer"),
     Function::plain("electrus_result_text"),
@@ -232,14 +320,14 @@ static PLAIN: &[Function] = &[
     Function::plain("electrus_progress_close"),
     Function::plain("electrus_handler_close"),
     Function::plain("electrus_handler_call"),
-    Function::plain("electrus_handler_recover"),
+    Function::plain("electrus_handler_recover").gives(&[RECOVERED]),
     Function::plain("electrus_handler_versions"),
     Function::plain("electrus_handler_json"),
-    Function::plain("electrus_handler_backup"),
+    Function::plain("electrus_handler_backup").gives(&[BACKUPS_OPENED]),
     Function::plain("electrus_lock_release"),
-    Function::plain("electrus_lock_show"),
-    Function::plain("electrus_lock_lend"),
-    Function::plain("electrus_lock_holders"),
+    Function::plain("electrus_lock_show").gives(&[LOCKED]),
+    Function::plain("electrus_lock_lend").gives(&[LENT]),
+    Function::plain("electrus_lock_holders").gives(&[FILE_PATH, HOLDERS]),
     Function::plain("electrus_writer_write"),
     Function::plain("electrus_writer_commit"),
     Function::plain("electrus_writer_abort"),
@@ -249,7 +337,7 @@ static PLAIN: &[Function] = &[
     Function::plain("electrus_reader_size"),
     Function::plain("electrus_reader_close"),
     Function::plain("electrus_checksum_update"),
-    Function::plain("electrus_checksum_finish"),
+    Function::plain("electrus_checksum_finish").gives(&[SIZE, DIGEST, CHECKSUMS]),
     Function::plain("electrus_checksum_close"),
     Function::plain("electrus_versions_close"),
     Function::plain("electrus_json_close"),
@@ -258,11 +346,11 @@ static PLAIN: &[Function] = &[
     Function::plain("electrus_transaction_abort"),
     Function::plain("electrus_task_start"),
     Function::plain("electrus_task_start_backup"),
-    Function::plain("electrus_task_poll"),
+    Function::plain("electrus_task_poll").gives(&[DONE]),
     Function::plain("electrus_task_wait"),
     Function::plain("electrus_task_cancel"),
     Function::plain("electrus_task_finish"),
-    Function::plain("electrus_task_lock"),
+    Function::plain("electrus_task_lock").gives(&[LOCKED]),
     Function::plain("electrus_task_close"),
 ];
 
@@ -341,6 +429,7 @@ pub fn describe() -> Value {
             "name": function.name,
             "operation": function.operation,
             "arguments": function.arguments,
+            "results": function.results().iter().map(crate::ops::abi::result).collect::<Value>(),
             "options": function.options().map(|field| crate::ops::abi::option(&field)).collect::<Value>(),
         })
     };

@@ -44,7 +44,7 @@ struct State {
     gift: Option<Result<Gift>>,
 }
 
-/// A task, shared by its thread and its handle. Closing the handle cancels it.
+/// A task, shared by its thread and its handle.
 pub(super) struct TaskObject {
     shared: Arc<(Mutex<State>, Condvar)>,
     progress: Progress,
@@ -91,15 +91,14 @@ impl TaskObject {
     }
 
     fn fetch(&self) -> Result<Gift> {
-        self.wait(Timeout::Forever);
         self.state().gift.take().unwrap_or_else(|| Err(Error::new(Code::InvalidHandle)))
     }
 }
 
-impl Drop for TaskObject {
-    fn drop(&mut self) {
-        self.progress.cancel();
-    }
+/// A task that is done, and closed; until then its handle serves others, to look and to cancel.
+fn finished(task: *mut electrus_task) -> Result<Arc<TaskObject>> {
+    handle::get(task)?.wait(Timeout::Forever);
+    handle::close(task)
 }
 
 /// # Safety
@@ -119,7 +118,8 @@ unsafe fn operate(
             arguments::contents(contents, count)?,
         )
     };
-    let input: Vec<Input<'static>> = contents.into_iter().map(|bytes| Input::Bytes(bytes.to_vec().into())).collect();
+    let copies = contents.into_iter().map(arguments::copy).collect::<Result<Vec<_>>>()?;
+    let input: Vec<Input<'static>> = copies.into_iter().map(|bytes| Input::Bytes(bytes.into())).collect();
     let context = Context::take(&mut request)?;
     let progress = context.progress.clone();
     TaskObject::start(progress, move || on.run_in(&context, &operation, request, input).map(Gift::Answer))
@@ -275,8 +275,8 @@ pub unsafe extern "C" fn electrus_task_cancel(task: *const electrus_task) -> i32
 ///
 /// Owns: the handle is gone, also after an error. The caller owns `*outputs`, one block, and `*result`.
 /// Threads: any.
-/// NULL: `outputs` and `outputs_count` if the operation gives no contents; `result`.
-/// Errors: handle, and those of the operation.
+/// NULL: `outputs` with `outputs_count` (what is read is dropped then); `result`.
+/// Errors: handle, and those of the operation; ELECTRUS_E_INVALID_ARGUMENT (the task takes a lock: it is given back).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn electrus_task_finish(
     task: *mut electrus_task,
@@ -288,7 +288,8 @@ pub unsafe extern "C" fn electrus_task_finish(
     unsafe {
         guard(result, || {
             let outs = Outputs::new(outputs, outputs_count);
-            match handle::close(task)?.fetch()? {
+            let (task, outs) = (finished(task)?, outs?);
+            match task.fetch()? {
                 Gift::Answer(answer) => outs.set(answer),
                 Gift::Lock(..) => {
                     Err(Error::message(Code::InvalidArgument, "this task gives a lock, which is released"))
@@ -304,7 +305,7 @@ pub unsafe extern "C" fn electrus_task_finish(
 /// electrus_lock_release(); it owns `*result`.
 /// Threads: any.
 /// NULL: `result` may be.
-/// Errors: handle, and those of electrus_lock_acquire().
+/// Errors: handle, and those of electrus_lock_acquire(); ELECTRUS_E_INVALID_ARGUMENT (the task gives no lock).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn electrus_task_lock(
     task: *mut electrus_task,
@@ -315,7 +316,7 @@ pub unsafe extern "C" fn electrus_task_lock(
     unsafe {
         guard(result, || {
             let out = Out::new(lock, ptr::null_mut(), "lock");
-            let (task, out) = (handle::close(task)?, out?);
+            let (task, out) = (finished(task)?, out?);
             match task.fetch()? {
                 Gift::Lock(lock, result) => {
                     out.set(handle::open::<electrus_lock>(*lock)?);

@@ -26,6 +26,8 @@ impl Handle for electrus_transaction {
 /// Where it is to happen, and what.
 pub(super) struct TransactionObject {
     on: On,
+    /// Its owner and progress, from the begin.
+    context: Context,
     options: Object,
     staged: Mutex<Option<Staged>>,
 }
@@ -40,16 +42,17 @@ impl TransactionObject {
     fn stage(&self, given: Given, content: Option<&[u8]>) -> Result<Value> {
         given.known()?;
         let operation = given.operation()?;
-        let mut request = given.object;
         let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
         let staged = staged.as_mut().ok_or_else(|| Error::new(Code::InvalidHandle))?;
-        if let Some(content) = content {
-            let mut copy = Vec::new();
-            copy.try_reserve_exact(content.len()).map_err(|_| Error::new(Code::OutOfMemory))?;
-            copy.extend_from_slice(content);
-            request.insert("content".into(), staged.contents.len().into());
-            staged.contents.push(copy);
-        }
+        let given = match content {
+            Some(content) => {
+                let given = given.value("content", staged.contents.len().into())?;
+                staged.contents.push(arguments::copy(content)?);
+                given
+            }
+            None => given,
+        };
+        let mut request = given.object;
         request.insert("type".into(), operation.into());
         staged.operations.push(Value::Object(request));
         Ok(json!({ "staged": staged.operations.len() }))
@@ -61,7 +64,8 @@ impl TransactionObject {
         let mut request = self.options.clone();
         request.insert("operations".into(), staged.operations.into());
         let input = staged.contents.into_iter().map(|content| Input::Bytes(content.into())).collect();
-        Ok(self.on.run("transaction", request, input)?.result)
+        let context = self.context.with_locks_of(&request)?;
+        Ok(self.on.run_in(&context, "transaction", request, input)?.result)
     }
 }
 
@@ -87,11 +91,12 @@ pub unsafe extern "C" fn electrus_transaction_begin(
         guard(result, || {
             let out = Out::new(transaction, ptr::null_mut(), "transaction")?;
             let on = handler::on(handler)?;
-            let given = Given::new(&table::TRANSACTION_BEGIN, options)?.value("operations", json!([]))?;
+            let mut given = Given::new(&table::TRANSACTION_BEGIN, options)?.value("operations", json!([]))?;
+            let context = Context::take(&mut given.object)?;
             let options = given.object.clone();
-            Context::of(given)?; // what is wrong with them is told now
+            given.check()?; // what is wrong with them is told now
             let staged = Mutex::new(Some(Staged::default()));
-            out.set(handle::open::<electrus_transaction>(TransactionObject { on, options, staged })?);
+            out.set(handle::open::<electrus_transaction>(TransactionObject { on, context, options, staged })?);
             Ok(Value::Null)
         })
     }

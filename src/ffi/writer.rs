@@ -33,8 +33,14 @@ impl Handle for electrus_writer {
 /// A writer and what it was opened with.
 pub(super) struct WriterObject {
     /// `None` once it is committed or given up.
-    writer: Mutex<Option<Writer>>,
+    writer: Mutex<Option<Open>>,
     context: Context,
+}
+
+struct Open {
+    writer: Writer,
+    /// A write did not come to its end: what is there is not what was meant.
+    failed: bool,
 }
 
 enum Writer {
@@ -46,27 +52,34 @@ enum Writer {
 
 impl WriterObject {
     fn new(writer: Writer, context: Context) -> WriterObject {
-        WriterObject { writer: Mutex::new(Some(writer)), context }
+        WriterObject { writer: Mutex::new(Some(Open { writer, failed: false })), context }
     }
 
     fn write(&self, data: &[u8]) -> Result<()> {
+        let mut open = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_mut().ok_or_else(|| Error::new(Code::InvalidHandle))?;
+        open.failed |= !data.is_empty();
         self.context.progress.check()?;
-        match &mut *self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(Writer::Atomic(file, _)) => file.write_all(data)?,
-            Some(Writer::Secure(writer)) => writer.write_all(data)?,
-            None => return Err(Error::new(Code::InvalidHandle)),
+        match &mut open.writer {
+            Writer::Atomic(file, _) => file.write_all(data)?,
+            Writer::Secure(writer) => writer.write_all(data)?,
         }
+        open.failed = false;
         self.context.progress.advance(0, data.len() as u64);
         Ok(())
     }
 
-    fn take(&self) -> Result<Writer> {
+    fn take(&self) -> Result<Open> {
         let taken = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.ok_or_else(|| Error::new(Code::InvalidHandle))
     }
 
     fn commit(&self) -> Result<Value> {
-        match self.take()? {
+        let Open { writer, failed } = self.take()?;
+        if failed {
+            return Err(Error::message(Code::Io, "an earlier write to this file failed"));
+        }
+        match writer {
             Writer::Atomic(file, location) => Ok(written(&location, &file.commit()?)),
             Writer::Secure(writer) => {
                 let held = self.context.lock();
@@ -81,7 +94,7 @@ impl WriterObject {
     }
 
     fn abort(&self) -> Result<()> {
-        match self.take()? {
+        match self.take()?.writer {
             Writer::Atomic(file, _) => file.abort(),
             Writer::Secure(writer) => writer.abort(),
         }

@@ -36,7 +36,7 @@ pub(crate) fn option(field: &Field) -> Value {
     })
 }
 
-fn result(field: &Field) -> Value {
+pub(crate) fn result(field: &Field) -> Value {
     let presence = match field.presence {
         Presence::Always => "always",
         Presence::OrNull => "or_null",

@@ -43,6 +43,9 @@ pub const IF_ABSENT: &[Field] =
 pub const IF_CHECKSUM: &[Field] =
     &[Field::sometimes("if_checksum", Checksum, "Fail with `changed` unless the file has this checksum now.")];
 
+pub const IF_DESTINATION: &[Field] =
+    &[Field::sometimes("if_checksum", Checksum, "Fail with `changed` unless the destination has this checksum now.")];
+
 pub const MODE: &[Field] = &[Field::sometimes(
     "mode",
     Mode,

@@ -67,19 +67,19 @@ pub static OPERATIONS: &[Operation] = &[
         ])
         .in_batch(),
     Operation::new("copy", files::copy, "Copies a file, content and mode; the destination is written as by `write`.")
-        .takes(&[TWO_NAMES, VERSIONED, VERIFIED, ALGORITHM, DURABILITY, IF_ABSENT, LOCK])
+        .takes(&[TWO_NAMES, VERSIONED, VERIFIED, ALGORITHM, DURABILITY, IF_DESTINATION, IF_ABSENT, LOCK])
         .gives(CHANGED)
         .changes()
         .in_batch()
         .in_transaction(),
     Operation::new("rename", files::rename, "Renames a file; both histories tell of it.")
-        .takes(&[TWO_NAMES, VERSIONED, ALGORITHM, DURABILITY, IF_ABSENT, LOCK])
+        .takes(&[TWO_NAMES, VERSIONED, ALGORITHM, DURABILITY, IF_DESTINATION, IF_ABSENT, LOCK])
         .gives(CHANGED)
         .changes()
         .in_batch()
         .in_transaction(),
     Operation::new("delete", files::delete, "Deletes a file; its history stays, and what stood there is in it.")
-        .takes(&[NAME, VERSIONED, DURABILITY, LOCK])
+        .takes(&[NAME, VERSIONED, DURABILITY, IF_CHECKSUM, LOCK])
         .gives(DELETED)
         .changes()
         .in_batch()

@@ -2,6 +2,7 @@
 
 use super::call::{Call, condition};
 use super::prepared::{Prepared, Sources, label};
+use crate::atomic::Condition;
 use crate::error::{Code, Error, Result};
 use crate::lock::LockGuard;
 use crate::transaction::{Transaction, TransactionOptions, WriteHow};
@@ -69,6 +70,10 @@ fn stage<'t>(transaction: &mut Transaction<'t>, operation: &'t mut Prepared<'_>)
         "write" => {
             let how = WriteHow { condition, mode: request.mode("mode")? };
             transaction.write_from(request.name("path")?, operation.source()?, how);
+        }
+        "delete" if condition != Condition::Always => {
+            let words = "`if_checksum`: a transaction deletes without condition";
+            return Err(Error::message(Code::InvalidArgument, words));
         }
         "delete" => drop(transaction.delete(request.name("path")?)),
         "rename" => drop(transaction.rename_if(request.name("source")?, request.name("destination")?, condition)),

@@ -466,9 +466,7 @@ int main(int count, char **arguments)
     test("a lock that is released is free, though a child lives", a_lock_that_is_released_is_free_though_a_child_lives);
     test("forks while threads are inside of calls do not hang", forks_while_threads_are_inside_of_calls_do_not_hang);
     test("forks during the first calls do not hang", forks_during_the_first_calls_do_not_hang);
-    test_known_to_fail("an inherited handle is never taken for one of the child's own",
-                       an_inherited_handle_is_never_taken_for_one_of_the_childs_own,
-                       "the numbers of a child's handles begin with 1 again");
+    test("an inherited handle is never taken for one of the child's own", an_inherited_handle_is_never_taken_for_one_of_the_childs_own);
     test("nothing is open afterwards", check_nothing_is_open);
     free(base);
     return finish();

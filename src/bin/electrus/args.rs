@@ -51,6 +51,9 @@ pub enum Command {
     Rm {
         /// The file
         name: OsString,
+        /// Delete only a file that has this checksum (H, or ALGO:H)
+        #[arg(long, value_name = "H")]
+        if_checksum: Option<String>,
         #[command(flatten)]
         change: Change,
     },
@@ -269,6 +272,9 @@ pub struct Transfer {
     pub destination: OsString,
     #[command(flatten)]
     pub change: Change,
+    /// Replace only a file that has this checksum (H, or ALGO:H)
+    #[arg(long, value_name = "H", conflicts_with = "if_absent")]
+    pub if_checksum: Option<String>,
     /// Only if there is no such file yet
     #[arg(long)]
     pub if_absent: bool,

@@ -126,7 +126,9 @@ pub fn of(command: &Command, progress: &Progress) -> Result<Option<Request>> {
         Command::Stat { name, digest } => Request::new("stat").name("path", name).digest(digest),
         Command::Copy(transfer) => of_transfer("copy", transfer),
         Command::Mv(transfer) => of_transfer("rename", transfer),
-        Command::Rm { name, change } => Request::new("delete").name("path", name).change(change),
+        Command::Rm { name, if_checksum, change } => {
+            Request::new("delete").name("path", name).set_some("if_checksum", if_checksum.as_deref()).change(change)
+        }
         Command::Snapshot { name, digest } => Request::new("snapshot").name("path", name).digest(digest),
         Command::Versions { name: Some(name) } => Request::new("versions").name("path", name),
         Command::Versions { name: None } => Request::new("versions"),
@@ -168,6 +170,7 @@ fn of_transfer(operation: &'static str, transfer: &args::Transfer) -> Request {
         .name("source", &transfer.source)
         .name("destination", &transfer.destination)
         .change(&transfer.change)
+        .set_some("if_checksum", transfer.if_checksum.as_deref())
         .flag("if_absent", transfer.if_absent)
         .digest(&transfer.digest)
 }
