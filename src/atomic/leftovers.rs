@@ -68,11 +68,20 @@ fn remove(dir: &Dir, name: &OsStr) -> io::Result<bool> {
         return Ok(false);
     }
     let removed = still_stands(dir, name, &found).and_then(|stands| match stands {
-        true => dir.remove_file(name).map(|()| true),
+        true => removed_by_us(dir.remove_file(name)),
         false => Ok(false),
     });
     locks::unlock(&file)?;
     removed
+}
+
+/// What a writer has displaced is unlocked a moment before it is removed: either of us may be first.
+fn removed_by_us(removal: io::Result<()>) -> io::Result<bool> {
+    match removal {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// Its writer may have been alive when it was opened, and have given it its real name before the lock was had.

@@ -21,6 +21,7 @@ mod transaction;
 
 pub use crate::wire::{self, Field, Presence, Type};
 pub use batch::{Batch, Done};
+#[cfg(feature = "capi")]
 pub(crate) use call::{change_options, condition};
 pub use contents::{Contents, Input, Output};
 #[doc(hidden)]
