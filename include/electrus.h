@@ -462,7 +462,7 @@ int32_t electrus_handler_close(struct electrus_handler *handler,
  * Owns: `contents` stay the caller's and are only read during the call. The caller owns `*outputs`, one block with the
  * bytes behind it, NULL if there are none, and frees it once; it owns `*result`.
  * Threads: any.
- * NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` with `outputs_count` (what is read is dropped
+ * NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` or `outputs_count` (what is read is dropped
  * then); `result`.
  * Errors: handle, options, and those of the operation.
  */
@@ -611,7 +611,7 @@ int32_t electrus_handler_locks(const struct electrus_handler *handler,
  *
  * Owns: as electrus_handler_call().
  * Threads: any.
- * NULL: `contents` if `contents_count` is 0; `options`; `outputs` with `outputs_count` (what is read is dropped then);
+ * NULL: `contents` if `contents_count` is 0; `options`; `outputs` or `outputs_count` (what is read is dropped then);
  * `result`.
  * Errors: handle, options (a lock in one of the operations that is no open lock handle included);
  * ELECTRUS_E_OUT_OF_MEMORY (all is done, but there is no room for what was read).
@@ -1783,7 +1783,7 @@ int32_t electrus_task_cancel(const struct electrus_task *task);
  *
  * Owns: the handle is gone, also after an error. The caller owns `*outputs`, one block, and `*result`.
  * Threads: any.
- * NULL: `outputs` with `outputs_count` (what is read is dropped then); `result`.
+ * NULL: `outputs` or `outputs_count` (what is read is dropped then); `result`.
  * Errors: handle, and those of the operation; ELECTRUS_E_INVALID_ARGUMENT (the task takes a lock: it is given back).
  */
 int32_t electrus_task_finish(struct electrus_task *task,

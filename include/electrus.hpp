@@ -435,14 +435,10 @@ inline std::int32_t find_text(const document &in, std::string_view pointer, std:
     return status;
 }
 
-/// `file_path` has its bytes under `path_b64`, any other key KEY under `KEY_b64`, where they are no UTF-8.
+/// A key KEY has its bytes under `KEY_b64` where they are no UTF-8.
 inline std::int32_t find_path(const document &in, std::string_view pointer, path &name) {
-    constexpr std::string_view special = "/file_path";
-    const std::size_t rest = pointer.size() < special.size() ? 0 : pointer.size() - special.size();
-    const bool is_special = pointer.substr(rest) == special;
-    const std::string key = is_special ? std::string(pointer.substr(0, rest)) + "/path" : std::string(pointer);
     std::string text;
-    if (find_text(in, key + "_b64", text) == ELECTRUS_OK) {
+    if (find_text(in, std::string(pointer) + "_b64", text) == ELECTRUS_OK) {
         name = path_of(from_base64(text));
         return ELECTRUS_OK;
     }

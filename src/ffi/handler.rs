@@ -120,7 +120,7 @@ pub unsafe extern "C" fn electrus_handler_close(handler: *mut electrus_handler, 
 /// Owns: `contents` stay the caller's and are only read during the call. The caller owns `*outputs`, one block with the
 /// bytes behind it, NULL if there are none, and frees it once; it owns `*result`.
 /// Threads: any.
-/// NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` with `outputs_count` (what is read is dropped
+/// NULL: `request` (no keys); `contents` if `contents_count` is 0; `outputs` or `outputs_count` (what is read is dropped
 /// then); `result`.
 /// Errors: handle, options, and those of the operation.
 #[unsafe(no_mangle)]
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn electrus_handler_call(
     // SAFETY: the header says so.
     unsafe {
         guard(result, || {
-            let outs = Outputs::new(outputs, outputs_count)?;
+            let outs = Outputs::new(outputs, outputs_count);
             let on = on(handler)?;
             let (operation, request) = (arguments::text(operation, "operation")?, arguments::options(request)?);
             let contents = arguments::contents(contents, contents_count)?;
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn electrus_handler_call(
     }
 }
 
-/// Places for several contents; both NULL where they are not wanted.
+/// Places for several contents; one of them NULL where they are not wanted.
 pub(super) enum Outputs {
     Dropped,
     Given(Out<*mut electrus_bytes>, Out<usize>),
@@ -156,14 +156,14 @@ pub(super) enum Outputs {
 impl Outputs {
     /// # Safety
     /// Each is NULL or may be written to as long as this lives.
-    pub unsafe fn new(list: *mut *mut electrus_bytes, count: *mut usize) -> Result<Outputs> {
-        if list.is_null() && count.is_null() {
-            return Ok(Outputs::Dropped);
-        }
+    pub unsafe fn new(list: *mut *mut electrus_bytes, count: *mut usize) -> Outputs {
         // SAFETY: as promised.
         let (list, count) =
             unsafe { (Out::new(list, ptr::null_mut(), "outputs"), Out::new(count, 0, "outputs_count")) };
-        Ok(Outputs::Given(list?, count?))
+        match (list, count) {
+            (Ok(list), Ok(count)) => Outputs::Given(list, count),
+            _ => Outputs::Dropped,
+        }
     }
 
     pub fn set(self, answer: super::call::Answer) -> Result<Value> {
@@ -366,7 +366,7 @@ pub unsafe extern "C" fn electrus_handler_locks(
 ///
 /// Owns: as electrus_handler_call().
 /// Threads: any.
-/// NULL: `contents` if `contents_count` is 0; `options`; `outputs` with `outputs_count` (what is read is dropped then);
+/// NULL: `contents` if `contents_count` is 0; `options`; `outputs` or `outputs_count` (what is read is dropped then);
 /// `result`.
 /// Errors: handle, options (a lock in one of the operations that is no open lock handle included);
 /// ELECTRUS_E_OUT_OF_MEMORY (all is done, but there is no room for what was read).
@@ -384,7 +384,7 @@ pub unsafe extern "C" fn electrus_handler_batch(
     // SAFETY: the header says so.
     unsafe {
         guard(result, || {
-            let outs = Outputs::new(outputs, outputs_count)?;
+            let outs = Outputs::new(outputs, outputs_count);
             let given = Given::new(&table::HANDLER_BATCH, options)?.document("operations", operations)?;
             outs.set(several(handler, given, contents, contents_count)?)
         })

@@ -17,6 +17,9 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Beyond every file, and no reading from there can pass the largest offset that there is.
+const FARTHEST: u64 = 1 << 62;
+
 /// A file or version that is being read.
 #[allow(non_camel_case_types)]
 pub struct electrus_reader(());
@@ -89,7 +92,7 @@ impl ReaderObject {
     }
 
     fn go(&self, stream: &mut Stream, offset: u64) -> Result<()> {
-        let sought = match stream.seek(SeekFrom::Start(offset)) {
+        let sought = match stream.seek(SeekFrom::Start(offset.min(FARTHEST))) {
             // Beyond what the file system can have, and so beyond the end.
             Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => stream.seek(SeekFrom::End(0)),
             sought => sought,

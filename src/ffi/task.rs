@@ -275,7 +275,7 @@ pub unsafe extern "C" fn electrus_task_cancel(task: *const electrus_task) -> i32
 ///
 /// Owns: the handle is gone, also after an error. The caller owns `*outputs`, one block, and `*result`.
 /// Threads: any.
-/// NULL: `outputs` with `outputs_count` (what is read is dropped then); `result`.
+/// NULL: `outputs` or `outputs_count` (what is read is dropped then); `result`.
 /// Errors: handle, and those of the operation; ELECTRUS_E_INVALID_ARGUMENT (the task takes a lock: it is given back).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn electrus_task_finish(
@@ -288,8 +288,7 @@ pub unsafe extern "C" fn electrus_task_finish(
     unsafe {
         guard(result, || {
             let outs = Outputs::new(outputs, outputs_count);
-            let (task, outs) = (finished(task)?, outs?);
-            match task.fetch()? {
+            match finished(task)?.fetch()? {
                 Gift::Answer(answer) => outs.set(answer),
                 Gift::Lock(..) => {
                     Err(Error::message(Code::InvalidArgument, "this task gives a lock, which is released"))

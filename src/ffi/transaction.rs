@@ -94,7 +94,9 @@ pub unsafe extern "C" fn electrus_transaction_begin(
             let mut given = Given::new(&table::TRANSACTION_BEGIN, options)?.value("operations", json!([]))?;
             let context = Context::take(&mut given.object)?;
             let options = given.object.clone();
-            given.check()?; // what is wrong with them is told now
+            let request = given.check()?; // what is wrong with them is told now
+            request.algorithm("algorithm")?;
+            request.timeout("timeout")?;
             let staged = Mutex::new(Some(Staged::default()));
             out.set(handle::open::<electrus_transaction>(TransactionObject { on, context, options, staged })?);
             Ok(Value::Null)
